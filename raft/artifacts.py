@@ -1,0 +1,259 @@
+"""Artefact folders: written aside and swapped in whole, each with a manifest that says what it was made from.
+
+A folder is an artefact only if it holds a finished `manifest.json`. The manifest is written last, after every other
+file is on disk; readers check each file against it before they use one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from raft.errors import ArtifactError, InputError
+
+MANIFEST = "manifest.json"
+_PACKAGES = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "peft", "langchain-text-splitters")
+_CHUNK = 1 << 20
+
+
+class Stage(StrEnum):
+    """Which verb made a folder."""
+
+    INDEX = "index"
+    EXAMPLES = "examples"
+    MODEL = "model"
+    EVALUATION = "evaluation"
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What became of every row that was read: read = kept + all rejected, with each reason named."""
+
+    read: int
+    kept: int
+    rejected: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.read != self.kept + sum(self.rejected.values()):
+            raise ValueError(f"the ledger does not add up: {self}")
+
+    def __str__(self) -> str:
+        lost = ", ".join(f"{count} {reason}" for reason, count in sorted(self.rejected.items()))
+        return f"{self.read} read = {self.kept} kept + {sum(self.rejected.values())} rejected" + (
+            f" ({lost})" if lost else ""
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a folder is: how it was made, from what, and what is in it. Holds no paths, no times, no environment."""
+
+    stage: Stage
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    counts: Mapping[str, int]
+    ledger: Ledger
+    fingerprint: str
+    versions: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Hash of everything the manifest says: two folders with the same digest hold the same files."""
+        return hash_json(asdict(self))
+
+
+def hash_json(value: Any) -> str:
+    """sha256 of a value as canonical JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """sha256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_CHUNK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def fingerprint(stage: Stage, settings: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
+    """Names a piece of work before it is done: a finished folder with the same one need not be made again."""
+    return hash_json([stage, metadata.version("raft-tuning"), dict(settings), dict(inputs)])
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of what can change results."""
+    return {name: metadata.version(name) for name in ("raft-tuning", *_PACKAGES)}
+
+
+def check_output(folder: Path, stage: Stage) -> None:
+    """Refuse, before any work, to write over something that is not an artefact of this stage."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise ArtifactError(f"{folder} is not a folder: give --out another path")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / MANIFEST).exists():
+            raise ArtifactError(f"{folder} holds something that raft did not make: give --out a new or empty folder")
+        found = read_manifest(folder).stage
+        if found is not stage:
+            raise ArtifactError(
+                f"{folder} holds an artefact of stage '{found}', not '{stage}': give --out another path"
+            )
+    if not folder.parent.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+
+
+class Draft:
+    """A folder in the making; `finish` says what it is, and only then can it become an artefact."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest: Manifest | None = None
+
+    def finish(
+        self,
+        stage: Stage,
+        settings: Mapping[str, Any],
+        inputs: Mapping[str, str],
+        counts: Mapping[str, int],
+        ledger: Ledger,
+    ) -> None:
+        """Hash every file that was written and put the manifest beside them."""
+        outputs = {name: hash_file(self.path / name) for name in _files(self.path)}
+        work = fingerprint(stage, settings, inputs)
+        self.manifest = Manifest(stage, settings, inputs, outputs, counts, ledger, work, versions())
+
+
+@contextmanager
+def writing(folder: Path, stage: Stage) -> Iterator[Draft]:
+    """Write an artefact aside, then swap it in whole; on any error the old folder stays as it was."""
+    check_output(folder, stage)
+    folder = folder.absolute()
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
+    try:
+        draft = Draft(aside)
+        yield draft
+        if draft.manifest is None:
+            raise RuntimeError("the stage ended without finishing its manifest")
+        for name in _files(aside):
+            _sync(aside / name)
+        text = json.dumps(asdict(draft.manifest), indent=2, sort_keys=True, ensure_ascii=False)
+        (aside / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        _sync(aside / MANIFEST)
+        _sync(aside)
+        aside.chmod(0o755)
+        _swap(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _swap(aside: Path, folder: Path) -> None:
+    """Put `aside` in the place of `folder`; the old one is kept under a hidden name until the new one stands."""
+    old = aside.with_name(aside.name.replace(".partial-", ".old-"))
+    replaced = folder.exists()
+    if replaced:
+        os.rename(folder, old)
+    try:
+        os.rename(aside, folder)
+    except OSError:
+        if replaced:
+            os.rename(old, folder)
+        raise
+    _sync(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _files(folder: Path) -> list[str]:
+    """Every file below the folder but its manifest, as sorted relative paths."""
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in found if name != MANIFEST)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of an artefact folder. Raises ArtifactError where there is none or it cannot be read."""
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise ArtifactError(f"{folder} does not exist: make it first, or check the path")
+    if not path.exists():
+        raise ArtifactError(
+            f"{folder} has no {MANIFEST}, so it is no finished artefact: run the stage that makes it again"
+        )
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw["stage"], raw["ledger"] = Stage(raw["stage"]), Ledger(**raw["ledger"])
+        return Manifest(**raw)
+    except (ValueError, TypeError, KeyError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"{path} is damaged ({error}): run the stage that makes it again") from error
+
+
+def verified(folder: Path, stage: Stage) -> Manifest:
+    """The manifest, after every file was checked against it. Raises ArtifactError at the first that differs."""
+    manifest = read_manifest(folder)
+    if manifest.stage is not stage:
+        raise ArtifactError(f"{folder} is an artefact of stage '{manifest.stage}', not '{stage}': check the path")
+    for name, expected in manifest.outputs.items():
+        path = folder / name
+        if not path.is_file():
+            raise ArtifactError(f"{path} is missing: run the stage that makes {folder} again")
+        found = hash_file(path)
+        if found != expected:
+            raise ArtifactError(f"{path} is damaged (sha256 {found[:8]}, expected {expected[:8]}): make {folder} again")
+    return manifest
+
+
+def is_current(folder: Path, stage: Stage, work: str) -> bool:
+    """Whether the folder already holds, undamaged, the result of exactly this piece of work."""
+    try:
+        return verified(folder, stage).fingerprint == work
+    except ArtifactError:
+        return False
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write one JSON object a line, in UTF-8, and return how many there were."""
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line number, from 1, and object of every non-empty line. Raises InputError that names the first bad line."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                try:
+                    row = json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise InputError(
+                        f"{path}, line {number}: not valid JSON ({error.msg}): correct that line"
+                    ) from error
+                if not isinstance(row, dict):
+                    raise InputError(f"{path}, line {number}: expected a JSON object: correct that line")
+                yield number, row
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist: check the path") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as UTF-8 text ({error}): check the file") from error

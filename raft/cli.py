@@ -1,0 +1,272 @@
+"""The command line, thin over the public functions: results on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from raft.errors import InputError, RaftError
+
+if TYPE_CHECKING:
+    from raft.evaluate.summary import Summary
+    from raft.query import Answer
+    from raft.recipe import Recipe
+
+app = typer.Typer(
+    name="raft",
+    help="Point raft at a folder of documents and get a small model that answers questions about them, with proof.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Plain help: drawing boxes would cost more time than everything else before the first line.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders of documents.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write; replaced whole if raft made it.")]
+IndexDir = Annotated[Path, typer.Option("--index", help="Folder that `raft index` made.")]
+RecipeFile = Annotated[Path | None, typer.Option("--recipe", "-c", help="YAML file of settings (`raft init`).")]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="A.B=C", help="One setting, such as tune.num_train_epochs=5.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of every random choice [recipe: 0].")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]
+Json = Annotated[bool, typer.Option("--json", help="The result as one JSON object.")]
+ModelDir = Annotated[Path | None, typer.Option("--model", help="Folder that `raft tune` made [the untuned model].")]
+
+
+@app.command()
+def index(
+    paths: Paths, out: Out, recipe: RecipeFile = None, sets: Sets = None, seed: Seed = None, quiet: Quiet = False
+) -> None:
+    """Read documents, split them into passages, embed them and write a search index."""
+    from raft.display import display
+    from raft.index import build_index
+
+    chosen = _recipe(recipe, sets, seed)
+    manifest = build_index(paths, out, chosen.index, chosen.seed, display(quiet=quiet))
+    print(f"{manifest.counts['documents']} documents, {manifest.counts['passages']} passages in {out}")
+    print(f"files {manifest.ledger}")
+
+
+@app.command()
+def generate(
+    index: IndexDir,
+    out: Out,
+    questions: Annotated[
+        Path | None, typer.Option("--questions", help="Questions to train on [written by the model].")
+    ] = None,
+    recipe: RecipeFile = None,
+    sets: Sets = None,
+    seed: Seed = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write and check a RAFT training set."""
+    from raft.display import display
+    from raft.examples.verb import generate_examples
+
+    chosen = _recipe(recipe, sets, seed)
+    manifest = generate_examples(index, out, questions, chosen.generate, chosen.seed, display(quiet=quiet))
+    print(
+        f"{manifest.counts['train']} train, {manifest.counts['validation']} validation, {manifest.counts['test']} test"
+    )
+    print(f"candidates {manifest.ledger}")
+
+
+@app.command()
+def tune(
+    examples: Annotated[Path, typer.Option("--examples", help="Folder that `raft generate` made.")],
+    method: Annotated[str, typer.Option("--method", help="raft (with passages) or dsf (question and answer alone).")],
+    out: Out,
+    full: Annotated[bool | None, typer.Option("--full/--lora", help="Train all weights [LoRA adapter].")] = None,
+    recipe: RecipeFile = None,
+    sets: Sets = None,
+    seed: Seed = None,
+    quiet: Quiet = False,
+) -> None:
+    """Adapt a model to a training set."""
+    from raft.display import display
+    from raft.recipe import TuningMethod
+    from raft.tune.verb import tune as tune_model
+
+    if method not in set(TuningMethod):
+        raise InputError(f"--method {method!r} is unknown: give raft or dsf")
+    chosen = _recipe(recipe, sets, seed)
+    settings = chosen.tune if full is None else chosen.tune.model_copy(update={"full": full})
+    manifest = tune_model(examples, out, TuningMethod(method), settings, chosen.seed, display(quiet=quiet))
+    print(f"{manifest.counts['steps']} steps on {manifest.counts['rows']} rows; model in {out}")
+
+
+@app.command()
+def evaluate(
+    index: IndexDir,
+    questions: Annotated[Path, typer.Option("--questions", help="Questions to evaluate on, as JSON Lines.")],
+    model: Annotated[list[str], typer.Option("--model", metavar="NAME=DIR", help="dsf=DIR or raft=DIR; repeatable.")],
+    out: Out,
+    recipe: RecipeFile = None,
+    sets: Sets = None,
+    seed: Seed = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Compare the arms on the same questions, with intervals and verdicts."""
+    from raft.display import display
+    from raft.evaluate import evaluate as evaluate_arms
+
+    models: dict[str, Path] = {}
+    for item in model:
+        name, equals, folder = item.partition("=")
+        if not (name and equals and folder) or name in models:
+            raise InputError(f"--model {item!r} is not NAME=DIR with a name of its own: write --model raft=models/raft")
+        models[name] = Path(folder)
+    chosen = _recipe(recipe, sets, seed)
+    result = evaluate_arms(index, questions, models, out, chosen.evaluate, None, chosen.seed, display(quiet=quiet))
+    _print_summary(result.summary, out, as_json=as_json)
+
+
+@app.command()
+def query(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    index: IndexDir,
+    model: ModelDir = None,
+    recipe: RecipeFile = None,
+    sets: Sets = None,
+    as_json: Json = False,
+) -> None:
+    """Answer one question, with quotes that were checked against their source."""
+    from raft.query import Answerer
+
+    chosen = _recipe(recipe, sets, None)
+    answerer = Answerer.open(index, model, chosen.evaluate, chosen.tune.model)
+    answer = answerer.answer(question)
+    if as_json:
+        from raft.query.server import answer_body
+
+        print(json.dumps(answer_body(answer), ensure_ascii=False))
+    else:
+        _print_answer(answer)
+
+
+@app.command()
+def serve(
+    index: IndexDir,
+    model: ModelDir = None,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 8000,
+) -> None:
+    """Answer questions over HTTP: a page, and an OpenAI-compatible route."""
+    from raft.query import serve as serve_model
+
+    serve_model(index, model, host, port)
+
+
+@app.command()
+def run(
+    paths: Paths,
+    out: Out,
+    questions: Annotated[
+        Path | None, typer.Option("--questions", help="For the evaluation alone [the held-out written ones].")
+    ] = None,
+    train_questions: Annotated[
+        Path | None, typer.Option("--train-questions", help="To train on [written by the model].")
+    ] = None,
+    recipe: RecipeFile = None,
+    sets: Sets = None,
+    seed: Seed = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """All of it: index, generate, tune, evaluate. A stage whose inputs are unchanged is skipped."""
+    from raft.display import display
+    from raft.run import run as run_all
+
+    summary = run_all(paths, out, questions, train_questions, _recipe(recipe, sets, seed), display(quiet=quiet))
+    _print_summary(summary, out / "evaluation", as_json=as_json)
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("recipe.yaml"),
+) -> None:
+    """Write a recipe with every setting, its default and what it means."""
+    from raft.recipe import commented_recipe
+
+    if path.exists():
+        raise InputError(f"{path} exists: give another path, or delete it first")
+    path.write_text(commented_recipe(), encoding="utf-8")
+    print(f"wrote {path}: change what you like and give it with --recipe {path}")
+
+
+def _recipe(path: Path | None, sets: list[str] | None, seed: int | None) -> Recipe:
+    """The recipe file, then each --set, then --seed: the later wins."""
+    from raft.recipe import Recipe, load_recipe, parse_settings
+
+    raw: dict[str, Any] = load_recipe(path).model_dump()
+    for item in sets or []:
+        key, equals, value = item.partition("=")
+        *sections, name = key.strip().split(".")
+        if not equals or not name:
+            raise InputError(f"--set {item!r} is not A.B=C: write it as --set tune.num_train_epochs=5")
+        place = raw
+        for section in sections:
+            place = place.get(section, {}) if isinstance(place, dict) else {}
+        if name not in place:
+            raise InputError(f"--set {item!r}: there is no setting {key!r}: `raft init` writes a file with all of them")
+        place[name] = value
+    if seed is not None:
+        raw["seed"] = seed
+    return parse_settings(Recipe, raw, "settings")
+
+
+def _print_summary(summary: Summary, folder: Path, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from raft.evaluate import comparison_table
+
+    header, *rows = comparison_table(summary)
+    table = Table(*header, title=f"{summary['questions']} questions, the same for every arm")
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    console.print(table)
+    for comparison in summary["comparisons"]:
+        console.print(f"- {comparison['verdict']}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"report: {folder / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_answer(answer: Answer) -> None:
+    print(answer.answer)
+    for quote in answer.quotes:
+        print(f'  "{quote.text}"\n    {quote.source}, characters {quote.start} to {quote.end}')
+    if answer.unverified:
+        print(f"  ({answer.unverified} claimed quotes were not found in their passage and are not shown)")
+    print("passages used:")
+    for number, scored in enumerate(answer.passages, 1):
+        passage = scored.passage
+        print(
+            f"  [{number}] {passage.document_id}, characters {passage.start} to {passage.end}, score {scored.score:.3f}"
+        )
+
+
+def main() -> None:
+    """Run the command line; whatever the user can mend is one line and exit code 2."""
+    try:
+        app()
+    except RaftError as error:
+        print(f"raft: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("raft: stopped; finished stages stay, unfinished ones left nothing behind", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""What the terminal shows of work under way: bars with time left for people, plain lines for logs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from raft.progress import Advance, Progress, Silent
+
+# A log wants a sign of life now and then, not a line a row.
+_LINE_SECONDS = 15.0
+
+
+def display(*, quiet: bool) -> Progress:
+    """The display that suits standard error; results never go there."""
+    if quiet:
+        return Silent()
+    return Bars() if sys.stderr.isatty() else Lines()
+
+
+class Bars:
+    """One rich progress bar a task, on standard error."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(stderr=True)
+
+    @contextmanager
+    def task(self, label: str, total: int) -> Iterator[Advance]:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        columns = (
+            TextColumn("{task.description:<24}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        with RichProgress(*columns, console=self._console) as bars:
+            bar = bars.add_task(label, total=total)
+            yield lambda count: bars.advance(bar, count)
+
+    def note(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False)
+
+
+class Lines:
+    """Plain lines on standard error."""
+
+    @contextmanager
+    def task(self, label: str, total: int) -> Iterator[Advance]:
+        began = told = time.monotonic()
+        done = 0
+
+        def advance(count: int) -> None:
+            nonlocal done, told
+            done += count
+            now = time.monotonic()
+            if now - told >= _LINE_SECONDS and 0 < done < total:
+                told = now
+                left = (now - began) / done * (total - done)
+                self.note(f"{label}: {done} of {total}, {left:.0f} s left")
+
+        yield advance
+        self.note(f"{label}: {done} of {total} in {time.monotonic() - began:.1f} s")
+
+    def note(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,248 @@
+"""From scores to what `summary.json` says: every arm with intervals, every comparison with a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import TypedDict
+
+import numpy as np
+
+from raft.evaluate.arms import ARMS
+from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, METRICS, REFUSED, cluster_of
+from raft.evaluate.statistics import Estimate, estimate, questions_needed, smallest_difference, verdict
+from raft.recipe import EvaluateSettings
+from raft.types import Prediction, Question, Score
+
+# What people want to know, the most wanted first; the report opens with the first that could be made.
+PAIRS = (("raft", "rag"), ("raft", "dsf"), ("raft", "dsf+rag"), ("rag", "base"), ("dsf+rag", "rag"))
+_COMPARED = {F1.name: "F1", EXACT_MATCH.name: "exact-match"}
+HELD_OUT_CAVEAT = "; this rests on questions that the tool wrote"
+
+
+class Interval(TypedDict):
+    """A mean over `n` questions with the limits of its interval, all from 0 to 1."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+class Comparison(TypedDict):
+    """Arm `a` minus arm `b`; `needed` questions would settle it, `smallest` is what these questions can settle."""
+
+    a: str
+    b: str
+    metric: str
+    difference: float
+    low: float
+    high: float
+    verdict: str
+    needed: int | None
+    smallest: float | None
+
+
+class Regime(TypedDict):
+    """The results on the questions about documents that tuning saw, or did not see."""
+
+    questions: int
+    arms: dict[str, dict[str, Interval]]
+    comparisons: list[Comparison]
+
+
+class Summary(TypedDict):
+    """What `summary.json` holds."""
+
+    questions: int
+    answerable: int
+    unanswerable: int
+    source: str
+    confidence: float
+    top_k: int
+    arms: dict[str, dict[str, Interval]]
+    seconds: dict[str, float]
+    regimes: dict[str, Regime]
+    retrieval: dict[str, Interval]
+    comparisons: list[Comparison]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruler:
+    """How every interval of one evaluation is measured."""
+
+    settings: EvaluateSettings
+    seed: int
+
+    def measure(
+        self, values: Mapping[str, float], clusters: Mapping[str, str], bounds: tuple[float, float]
+    ) -> Estimate:
+        """The mean of values by question id; `clusters` names the document of each id."""
+        return estimate(
+            np.array(list(values.values()), dtype=np.float64),
+            [clusters[question_id] for question_id in values],
+            self.settings.bootstrap_samples,
+            self.settings.confidence,
+            self.seed,
+            bounds,
+        )
+
+
+def regime_of(question: Question, seen: AbstractSet[str]) -> str | None:
+    """'seen' if all evidence is in documents that tuning saw, else 'unseen'; None where the evidence is not known."""
+    if not question.document_ids:
+        return None
+    return "seen" if seen >= set(question.document_ids) else "unseen"
+
+
+def summarise(
+    questions: Sequence[Question],
+    predictions: Sequence[Prediction],
+    scores: Sequence[Score],
+    retrieval: Mapping[str, Mapping[str, float]],
+    seen: AbstractSet[str],
+    ruler: Ruler,
+    held_out: bool,
+) -> Summary:
+    """Everything that the scores say.
+
+    retrieval: recall and hit by question id. seen: the documents that tuning saw; where it is empty, because nothing
+    was tuned, there are no regimes. held_out: whether the tool wrote the questions, which every verdict then says.
+    """
+    clusters = {question.id: cluster_of(question) for question in questions}
+    caveat = HELD_OUT_CAVEAT if held_out else ""
+
+    def compared(chosen: Sequence[Score], opening: str) -> list[Comparison]:
+        return _compare(chosen, clusters, ruler, lambda sentence: opening + sentence + caveat)
+
+    regimes: dict[str, Regime] = {}
+    for name in ("seen", "unseen") if seen else ():
+        ids = {question.id for question in questions if regime_of(question, seen) == name}
+        chosen = [score for score in scores if score.question_id in ids]
+        if ids:
+            arms = _by_arm(chosen, clusters, ruler)
+            regimes[name] = Regime(
+                questions=len(ids), arms=arms, comparisons=compared(chosen, f"on {name} documents, ")
+            )
+    answerable = sum(not question.unanswerable for question in questions)
+    return Summary(
+        questions=len(questions),
+        answerable=answerable,
+        unanswerable=len(questions) - answerable,
+        source="held-out written questions" if held_out else "given questions",
+        confidence=ruler.settings.confidence,
+        top_k=ruler.settings.top_k,
+        arms=_by_arm(scores, clusters, ruler),
+        seconds=_seconds(predictions),
+        regimes=regimes,
+        retrieval=_retrieval(retrieval, clusters, ruler),
+        comparisons=compared(scores, ""),
+    )
+
+
+def _values(scores: Sequence[Score], arm: str, metric: str) -> dict[str, float]:
+    """One metric of one arm by question id, in order of ids, so that the order of rows never changes a result."""
+    found = {
+        score.question_id: score.metrics[metric] for score in scores if score.arm == arm and metric in score.metrics
+    }
+    return dict(sorted(found.items()))
+
+
+def _interval(measured: Estimate) -> Interval:
+    return Interval(mean=measured.mean, low=measured.low, high=measured.high, n=measured.n)
+
+
+def _by_arm(scores: Sequence[Score], clusters: Mapping[str, str], ruler: Ruler) -> dict[str, dict[str, Interval]]:
+    present = {score.arm for score in scores}
+    return {
+        arm.name: {
+            metric.name: _interval(ruler.measure(values, clusters, (0.0, 1.0)))
+            for metric in METRICS
+            if (values := _values(scores, arm.name, metric.name))
+        }
+        for arm in ARMS
+        if arm.name in present
+    }
+
+
+def _retrieval(
+    retrieval: Mapping[str, Mapping[str, float]], clusters: Mapping[str, str], ruler: Ruler
+) -> dict[str, Interval]:
+    known = {question_id: values for question_id, values in sorted(retrieval.items()) if values}
+    if not known:
+        return {}
+    return {
+        name: _interval(ruler.measure({one: values[name] for one, values in known.items()}, clusters, (0.0, 1.0)))
+        for name in ("recall", "hit")
+    }
+
+
+def _seconds(predictions: Sequence[Prediction]) -> dict[str, float]:
+    """Mean seconds that an arm took to answer a question."""
+    times: dict[str, list[float]] = {}
+    for prediction in predictions:
+        times.setdefault(prediction.arm, []).append(prediction.seconds)
+    return {arm: float(np.mean(seconds)) for arm, seconds in times.items()}
+
+
+def _compare(
+    scores: Sequence[Score], clusters: Mapping[str, str], ruler: Ruler, said: Callable[[str], str]
+) -> list[Comparison]:
+    comparisons = []
+    for metric, label in _COMPARED.items():
+        for a, b in PAIRS:
+            left, right = _values(scores, a, metric), _values(scores, b, metric)
+            if not left or not right:
+                continue
+            if left.keys() != right.keys():
+                raise RuntimeError(f"{a} and {b} did not answer the same questions")
+            paired = {question_id: left[question_id] - right[question_id] for question_id in left}
+            difference = ruler.measure(paired, clusters, (-1.0, 1.0))
+            comparisons.append(
+                Comparison(
+                    a=a,
+                    b=b,
+                    metric=metric,
+                    difference=difference.mean,
+                    low=difference.low,
+                    high=difference.high,
+                    verdict=said(verdict(a, b, label, difference)),
+                    needed=questions_needed(difference),
+                    smallest=smallest_difference(difference),
+                )
+            )
+    return comparisons
+
+
+def comparison_table(summary: Summary) -> list[tuple[str, ...]]:
+    """The arms as rows of text, the first of them the heading; shares are in points with their interval."""
+    shown = [metric for metric in (F1, EXACT_MATCH) if any(metric.name in arm for arm in summary["arms"].values())]
+    kept = [metric for metric in (REFUSED, ABSTAINED) if any(metric.name in arm for arm in summary["arms"].values())]
+    regimes = list(summary["regimes"])
+    rows: list[tuple[str, ...]] = [
+        (
+            "Arm",
+            *(metric.label for metric in shown),
+            *(f"F1, {regime} documents" for regime in regimes),
+            *(metric.label for metric in kept),
+        )
+    ]
+    for name, metrics in summary["arms"].items():
+        by_regime = (summary["regimes"][regime]["arms"].get(name, {}).get(F1.name) for regime in regimes)
+        rows.append(
+            (
+                name,
+                *(interval_text(metrics.get(metric.name)) for metric in shown),
+                *(interval_text(interval) for interval in by_regime),
+                *(interval_text(metrics.get(metric.name)) for metric in kept),
+            )
+        )
+    return rows
+
+
+def interval_text(interval: Interval | None) -> str:
+    """For example '41.2 (36.0 to 46.1)'; empty where the metric does not apply."""
+    if interval is None:
+        return ""
+    return f"{100 * interval['mean']:.1f} ({100 * interval['low']:.1f} to {100 * interval['high']:.1f})"

@@ -1,0 +1,182 @@
+// The list of questions. All text enters the page as text nodes, never as markup.
+"use strict";
+const data = JSON.parse(document.getElementById("data").textContent);
+const arms = data.arms;
+const PAGE = 100;
+const WORDS = { right: "right", partly: "partly right", wrong: "wrong", refused: "refused" };
+const byId = (id) => document.getElementById(id);
+
+function make(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child != null && child !== false));
+  return node;
+}
+
+function mark(kind, label) {
+  const ns = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(ns, "svg");
+  svg.setAttribute("viewBox", "0 0 14 14");
+  svg.setAttribute("class", "mark");
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", label);
+  const add = (tag, attributes) => {
+    const shape = document.createElementNS(ns, tag);
+    for (const [name, value] of Object.entries(attributes)) shape.setAttribute(name, value);
+    svg.append(shape);
+  };
+  const title = document.createElementNS(ns, "title");
+  title.textContent = label;
+  svg.append(title);
+  add("circle", { cx: 7, cy: 7, r: 5.5, class: kind === "right" ? "full" : "" });
+  if (kind === "partly") add("path", { d: "M7 1.5a5.5 5.5 0 0 0 0 11z", class: "half" });
+  if (kind === "refused") add("path", { d: "M4 7h6" });
+  return svg;
+}
+
+// --- which questions to show
+
+const said = (one, arm, ...marks) => one.arms[arm] && marks.includes(one.arms[arm].mark);
+const failed = (one, arm) => said(one, arm, "wrong", "refused");
+const known = (...names) => names.every((name) => arms.includes(name));
+const last = arms[arms.length - 1];
+const filters = [
+  ["All", () => true],
+  known("raft", "rag") && ["raft right, rag wrong", (one) => said(one, "raft", "right") && failed(one, "rag")],
+  known("raft", "rag") && ["rag right, raft wrong", (one) => said(one, "rag", "right") && failed(one, "raft")],
+  known("raft", "dsf+rag") && ["raft right, dsf+rag wrong", (one) => said(one, "raft", "right") && failed(one, "dsf+rag")],
+  ["no arm right", (one) => arms.every((arm) => !said(one, arm, "right"))],
+  ["evidence not retrieved", (one) => one.recall === 0],
+  [`${last} refused wrongly`, (one) => said(one, last, "refused")],
+  ["a quote not found", (one) => arms.some((arm) => one.arms[arm] && one.arms[arm].unverified.length)],
+  ["no answer in the documents", (one) => one.unanswerable],
+].filter(Boolean);
+const state = { filter: 0, limit: PAGE };
+
+for (const one of data.questions) {
+  const answers = arms.map((arm) => (one.arms[arm] ? one.arms[arm].answer : ""));
+  one.haystack = [one.id, one.question, one.kind, ...one.answers, ...one.documents, ...answers].join("\n").toLowerCase();
+}
+
+function chosen() {
+  const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const regime = byId("regime").value;
+  const kind = byId("kind").value;
+  return data.questions.filter((one) =>
+    (!regime || one.regime === regime) && (!kind || one.kind === kind) &&
+    words.every((word) => one.haystack.includes(word)));
+}
+
+function show() {
+  const candidates = chosen();
+  byId("filters").replaceChildren(...filters.map(([label, test], place) => {
+    const count = candidates.filter(test).length;
+    const button = make("button", { type: "button", "aria-pressed": String(place === state.filter) },
+      label, make("span", { class: "n" }, String(count)));
+    button.addEventListener("click", () => { state.filter = place; state.limit = PAGE; show(); });
+    return button;
+  }));
+  const found = candidates.filter(filters[state.filter][1]);
+  byId("cases").replaceChildren(...found.slice(0, state.limit).map(row));
+  if (!found.length) byId("cases").append(make("p", { class: "empty" }, "No question fits. Clear the search, or choose All."));
+  const rest = found.length - state.limit;
+  byId("more").hidden = rest <= 0;
+  byId("more").textContent = `Show ${Math.min(PAGE, rest)} more of ${found.length}`;
+}
+
+// --- one question
+
+function row(one) {
+  const cells = arms.map((arm) => {
+    const answer = one.arms[arm];
+    return make("span", { class: `cell ${arm}` }, answer && mark(answer.mark, `${arm}: ${WORDS[answer.mark]}`));
+  });
+  const notes = [one.kind, one.regime].filter(Boolean).join(", ");
+  const summary = make("summary", {}, make("span", { class: "asked" }, one.question, notes && " ", notes && make("small", {}, notes)), ...cells);
+  const details = make("details", { class: "case", id: `q-${one.id}` }, summary);
+  details.addEventListener("toggle", () => {
+    if (details.open && details.children.length === 1) details.append(detail(one));
+  });
+  return details;
+}
+
+function detail(one) {
+  const link = make("a", { href: `#q-${one.id}`, title: "link to this question" }, one.id);
+  const gold = one.unanswerable
+    ? make("p", { class: "gold" }, "The documents do not answer this: ", make("b", {}, "refusing is right"), ".", link)
+    : make("p", { class: "gold" }, "Accepted: ", ...one.answers.flatMap((text, place) => [place ? " · " : "", make("b", {}, text)]),
+      one.documents.length ? `, in ${one.documents.join(" and ")}` : "",
+      one.recall != null && one.recall < 1 ? (one.recall ? " (only in part among the passages)" : " (not among the passages)") : "", link);
+  const shown = one.passages.map((id, place) => passage(one, id, place + 1));
+  const left = make("div", {}, ...arms.filter((arm) => one.arms[arm]).map((arm) => answer(one, arm, shown)));
+  const right = make("div", {}, ...shown);
+  return make("div", { class: "detail" }, gold, left, right);
+}
+
+function answer(one, arm, shown) {
+  const given = one.arms[arm];
+  const score = given.f1 == null ? WORDS[given.mark] : `${WORDS[given.mark]}, F1 ${(100 * given.f1).toFixed(0)}`;
+  // Offsets count characters, as Python does; JavaScript's own count UTF-16 units.
+  const words = ([number, start, end]) => Array.from(data.passages[one.passages[number - 1]].text).slice(start, end).join("");
+  const node = make("div", { class: `said ${arm}` },
+    make("h4", {}, mark(given.mark, WORDS[given.mark]), arm, make("span", { class: "score" }, score)),
+    make("p", { class: given.answer ? "answer" : "answer none" }, given.answer || "nothing"),
+    ...given.quotes.map((quote) => make("p", { class: "quote" }, make("b", {}, `[${quote[0]}]`), words(quote))),
+    ...given.unverified.map(([number, text]) =>
+      make("p", { class: "quote false", title: "these words are not in that passage" }, make("b", {}, `[${number}] not found`), " ", text)),
+    make("details", { class: "raw" }, make("summary", {}, "raw output"), make("pre", {}, given.text)));
+  const light = (on) => shown.forEach((box) => box.querySelectorAll("mark").forEach((found) =>
+    found.classList.toggle("lit", on && found.dataset.arms.split(" ").includes(arm))));
+  node.addEventListener("mouseenter", () => light(true));
+  node.addEventListener("mouseleave", () => light(false));
+  return node;
+}
+
+function passage(one, id, number) {
+  const { document: source, title, text } = data.passages[id];
+  const oracle = one.documents.includes(source);
+  return make("div", { class: oracle ? "shown oracle" : "shown" },
+    make("h4", {}, `[${number}] ${title}`, make("span", { class: "where" }, title === source ? "" : source),
+      oracle && make("span", { class: "badge", title: "a document that holds the answer" }, "evidence")),
+    make("p", {}, ...highlighted(Array.from(text), number, one)));
+}
+
+function highlighted(characters, number, one) {
+  const spans = arms.flatMap((arm) => (one.arms[arm] ? one.arms[arm].quotes : [])
+    .filter((quote) => quote[0] === number).map(([, start, end]) => ({ arm, start, end })));
+  const cuts = [...new Set([0, characters.length, ...spans.flatMap(({ start, end }) => [start, end])])].sort((a, b) => a - b);
+  return cuts.slice(1).map((end, place) => {
+    const start = cuts[place];
+    const text = characters.slice(start, end).join("");
+    const by = spans.filter((span) => span.start <= start && span.end >= end).map((span) => span.arm);
+    return by.length ? make("mark", { "data-arms": by.join(" "), title: `quoted by ${by.join(", ")}` }, text) : text;
+  });
+}
+
+// --- start
+
+function options(select, name, values) {
+  if (values.length < 2) return;
+  select.append(make("option", { value: "" }, name), ...values.map((value) => make("option", { value }, value)));
+  select.hidden = false;
+  select.addEventListener("change", () => { state.limit = PAGE; show(); });
+}
+const distinct = (pick) => [...new Set(data.questions.map(pick).filter(Boolean))].sort();
+document.documentElement.style.setProperty("--arms", arms.length);
+options(byId("regime"), "Seen and unseen documents", distinct((one) => one.regime));
+options(byId("kind"), "Every kind", distinct((one) => one.kind));
+byId("legend").append(...Object.entries({ ...WORDS, wrong: "wrong", refused: "refused though answerable" })
+  .map(([kind, label]) => make("span", {}, mark(kind, label), label)));
+byId("heads").append(make("span", {}, "Question"), ...arms.map((arm) => make("span", {}, arm)));
+byId("search").addEventListener("input", () => { state.limit = PAGE; show(); });
+byId("more").addEventListener("click", () => { state.limit += PAGE; show(); });
+const linked = data.questions.findIndex((one) => `#q-${one.id}` === decodeURIComponent(location.hash));
+state.limit = Math.max(PAGE, linked + 1);
+show();
+if (linked >= 0) {
+  const found = byId("cases").children[linked];
+  found.open = true;
+  found.scrollIntoView();
+}

@@ -1,0 +1,1 @@
+"""Questions, oracle and distractor passages, targets with quotes, splits: the training set."""

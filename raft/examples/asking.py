@@ -1,0 +1,105 @@
+"""Have a model write questions for passages, and keep those that are well formed and that the round trip confirms."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+from raft.errors import ModelError
+from raft.examples.composing import Candidate, Reason
+from raft.index import Index
+from raft.models.generator import Decoding, Generator
+from raft.progress import Progress
+from raft.prompts import ask_prompt, parse_answer, parse_question, passages_prompt
+from raft.recipe import ExampleSettings
+from raft.text import locate, normalise_answer, token_f1
+from raft.types import Passage, Question
+
+_QUESTION_TOKENS, _ANSWER_TOKENS = 56, 80
+# Varied enough for several different questions a passage, calm enough to stay with its words.
+_TEMPERATURE, _TOP_P = 0.8, 0.9
+_MIN_WORDS, _MAX_WORDS, _MAX_ANSWER_WORDS = 4, 32, 14
+# The reader's answer may have a word more or less than the writer's.
+_SAME_ANSWER_F1 = 0.6
+_REFERS = re.compile(
+    r"\b(passages?|paragraphs?|the text|this text|this document|the document|the author|article)\b", re.I
+)
+
+Rejected = tuple[Candidate | Passage, str, Reason]
+
+
+def write_questions(
+    passages: Sequence[Passage], writer: Generator, settings: ExampleSettings, seed: int, progress: Progress
+) -> tuple[list[Candidate], list[Rejected]]:
+    """`questions_per_passage` questions for each passage; everything written ends in one of the two lists."""
+    asked = [passage for passage in passages for _ in range(settings.questions_per_passage)]
+    prompts = [ask_prompt(passage, writer.style) for passage in asked]
+    decoding = Decoding(_QUESTION_TOKENS, _TEMPERATURE, _TOP_P, seed)
+    with progress.task("write questions", len(prompts)) as advance:
+        written = writer.generate(prompts, decoding, advance)
+    kept: list[Candidate] = []
+    rejected: list[Rejected] = []
+    seen: set[str] = set()
+    for passage, generation in zip(asked, written, strict=True):
+        checked = _check_form(passage, generation.text, seen)
+        if isinstance(checked, Reason):
+            rejected.append((passage, generation.text, checked))
+        else:
+            seen.add(normalise_answer(checked.text))
+            kept.append(Candidate(checked, passage, {"source": "written", "model": writer.name}))
+    return kept, rejected
+
+
+def _check_form(passage: Passage, written: str, seen: set[str]) -> Question | Reason:
+    """A written question in the spelling of its passage, or what is wrong with it."""
+    parsed = parse_question(written)
+    if parsed is None:
+        return Reason.FORM
+    span = locate(parsed.answer, passage.text)
+    words = parsed.question.rstrip("?").split()
+    if span is None:
+        return Reason.ANSWER_NOT_IN_PASSAGE
+    if len(parsed.answer.split()) > _MAX_ANSWER_WORDS:
+        return Reason.ANSWER_TOO_LONG
+    if not parsed.question.endswith("?") or not _MIN_WORDS <= len(words) <= _MAX_WORDS:
+        return Reason.NOT_A_QUESTION
+    if _REFERS.search(parsed.question):
+        return Reason.REFERS_TO_PASSAGE
+    if locate(parsed.answer, parsed.question) is not None:
+        return Reason.ANSWER_IN_QUESTION
+    if normalise_answer(parsed.question) in seen:
+        return Reason.DUPLICATE
+    answer = passage.text[slice(*span)]
+    digest = hashlib.sha256(f"{passage.id}\x00{parsed.question}\x00{answer}".encode()).hexdigest()[:16]
+    text = parsed.question[0].upper() + parsed.question[1:]
+    return Question(digest, text, (answer,), (passage.document_id,), kind="written")
+
+
+def round_trip(
+    candidates: Sequence[Candidate], index: Index, reader: Generator, settings: ExampleSettings, progress: Progress
+) -> tuple[list[Candidate], list[Rejected]]:
+    """Keep a question only if it retrieves its passage and a reader of that passage gives the answer back.
+
+    After SimRAG (Xu et al. 2025, section 3.3): both directions must hold, so that a vague question does not survive.
+    """
+    retrieved = index.retrieve([c.question.text for c in candidates], settings.round_trip_depth)
+    found: list[tuple[Candidate, Passage]] = []
+    rejected: list[Rejected] = []
+    for candidate, scored in zip(candidates, retrieved, strict=True):
+        if candidate.oracle is None:
+            raise ModelError("an unanswerable question cannot make a round trip")
+        if candidate.oracle.id in {hit.passage.id for hit in scored}:
+            found.append((candidate, candidate.oracle))
+        else:
+            rejected.append((candidate, candidate.question.text, Reason.NOT_RETRIEVED))
+    prompts = [passages_prompt(candidate.question.text, [oracle], reader.style) for candidate, oracle in found]
+    with progress.task("check by round trip", len(prompts)) as advance:
+        answers = reader.generate(prompts, Decoding(_ANSWER_TOKENS), advance)
+    kept: list[Candidate] = []
+    for (candidate, _), generation in zip(found, answers, strict=True):
+        if token_f1(parse_answer(generation.text).answer, candidate.question.answers) >= _SAME_ANSWER_F1:
+            kept.append(candidate)
+        else:
+            rejected.append((candidate, candidate.question.text, Reason.READ_OTHERWISE))
+    return kept, rejected

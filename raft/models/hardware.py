@@ -1,0 +1,28 @@
+"""What this machine computes on, and in which number format; decided by a check, never by habit."""
+
+from __future__ import annotations
+
+import torch
+
+
+def pick_device() -> torch.device:
+    """The first GPU if there is one, else Apple's, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", 0)
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 products are fast there: on CPUs without AVX512-BF16 or AMX they are far slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return False
+
+
+def pick_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where it is fast, else float32: both have the range that training and long prompts need."""
+    return torch.bfloat16 if has_fast_bfloat16(device) else torch.float32

@@ -1,0 +1,169 @@
+"""Models that run on this machine through transformers: causal, seq2seq and the embedded default, with adapters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from raft.errors import ModelError
+from raft.models.generator import Decoding, Generation
+from raft.models.hardware import pick_device, pick_dtype
+from raft.models.tokens import Codec
+from raft.progress import Advance
+from raft.prompts import Prompt, PromptStyle
+
+MINI = "mini"
+MINI_FOLDER = Path(__file__).parent / "mini" / "weights"
+# Padded tokens in one forward pass of the prompt: large enough to keep the cores busy, small enough for 6 GiB.
+_BATCH_TOKENS = 12_288
+_BATCH_ROWS = 48
+
+
+@dataclass
+class LoadedModel:
+    """Weights with their codec, before or after an adapter was put on."""
+
+    name: str
+    model: Any  # a PreTrainedModel, whose own types do not cover what its mixins add
+    codec: Codec
+    context_tokens: int
+
+
+def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
+    """Load weights and tokenizer by name. Raises ModelError where there is no such model."""
+    import transformers
+
+    import raft.models.mini.modeling as mini
+
+    source = str(MINI_FOLDER) if name == MINI else name
+    device = pick_device()
+    try:
+        config = transformers.AutoConfig.from_pretrained(source)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source)
+        kind = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
+        model: Any = kind.from_pretrained(source, dtype=dtype or pick_dtype(device))
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"model {name!r} cannot be loaded ({reason}): give 'mini', a local folder, a hub name or openai:MODEL@URL"
+        ) from error
+    style = PromptStyle.COMPACT if isinstance(config, mini.MiniConfig) else PromptStyle.CHAT
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    # Encoder-decoders with relative positions state no limit.
+    context = int(positions) if positions else 1 << 20
+    codec = Codec(tokenizer, style, bool(config.is_encoder_decoder))
+    return LoadedModel(name, model.to(device).eval(), codec, context)
+
+
+class LocalGenerator:
+    """A loaded model as a Generator, with an adapter merged in if there is one."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self.name = loaded.name
+        self.style = loaded.codec.style
+        self._loaded = loaded
+
+    @classmethod
+    def load(cls, name: str, adapter: Path | None = None) -> LocalGenerator:
+        """The model `name`, changed by what `raft tune` left in the folder `adapter`: LoRA matrices or all weights."""
+        if adapter is None:
+            return cls(load_model(name))
+        if not (adapter / "adapter_config.json").exists():
+            loaded = load_model(str(adapter))
+            return cls(LoadedModel(name, loaded.model, loaded.codec, loaded.context_tokens))
+        from peft import PeftModel
+
+        device = pick_device()
+        # Merged weights answer as fast as the untuned ones; small changes would be lost if they were added in bfloat16.
+        loaded = load_model(name, torch.float32 if device.type == "cpu" else None)
+        merged = PeftModel.from_pretrained(loaded.model, str(adapter)).merge_and_unload().to(pick_dtype(device))
+        return cls(LoadedModel(name, merged, loaded.codec, loaded.context_tokens))
+
+    def generate(
+        self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
+    ) -> list[Generation]:
+        encoded = [tuple(self._loaded.codec.prompt_ids(prompt)) for prompt in prompts]
+        self._check_lengths(encoded, decoding)
+        made: list[Generation | None] = [None] * len(encoded)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(decoding.seed)
+            for batch in _batches(_grouped(encoded, merge_equal=decoding.temperature == 0)):
+                for group, generation in zip(batch, self._write([g.ids for g in batch], decoding), strict=True):
+                    for row in group.rows:
+                        made[row] = generation
+                if advance is not None:
+                    advance(sum(len(group.rows) for group in batch))
+        return [generation for generation in made if generation is not None]
+
+    def _check_lengths(self, encoded: Sequence[tuple[int, ...]], decoding: Decoding) -> None:
+        longest = max((len(ids) for ids in encoded), default=0)
+        room = self._loaded.context_tokens - (0 if self._loaded.codec.seq2seq else decoding.max_new_tokens)
+        if longest > room:
+            raise ModelError(
+                f"a prompt of {longest} tokens does not fit {self.name!r}, which has room for {room}: "
+                "show fewer passages (top_k, num_distractors) or index smaller ones (passage_tokens)"
+            )
+
+    @torch.inference_mode()
+    def _write(self, batch: Sequence[tuple[int, ...]], decoding: Decoding) -> list[Generation]:
+        began = time.perf_counter()
+        model, codec = self._loaded.model, self._loaded.codec
+        pad, longest = codec.tokenizer.pad_token_id, max(len(ids) for ids in batch)
+        ids = torch.full((len(batch), longest), pad, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, tokens in enumerate(batch):
+            ids[row, longest - len(tokens) :] = torch.tensor(tokens)
+            mask[row, longest - len(tokens) :] = 1
+        sampling: dict[str, Any] = {"do_sample": False}
+        if decoding.temperature > 0:
+            sampling = {"do_sample": True, "temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
+        output = model.generate(
+            input_ids=ids.to(model.device),
+            attention_mask=mask.to(model.device),
+            max_new_tokens=decoding.max_new_tokens,
+            pad_token_id=pad,
+            **sampling,
+        )
+        fresh = output[:, 1:] if codec.seq2seq else output[:, longest:]
+        rows = fresh.tolist()
+        texts = [codec.decode(row) for row in rows]
+        seconds = (time.perf_counter() - began) / len(batch)
+        return [
+            Generation(text, seconds, len(tokens), sum(token != pad for token in row))
+            for text, tokens, row in zip(texts, batch, rows, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """One encoded prompt and the rows that asked for it."""
+
+    ids: tuple[int, ...]
+    rows: list[int] = field(default_factory=list)
+
+
+def _grouped(encoded: Sequence[tuple[int, ...]], *, merge_equal: bool) -> list[_Group]:
+    """Prompts by length, equal ones once where the answer must be the same."""
+    groups: dict[tuple[tuple[int, ...], int], _Group] = {}
+    for row, ids in enumerate(encoded):
+        groups.setdefault((ids, 0 if merge_equal else row), _Group(ids)).rows.append(row)
+    return sorted(groups.values(), key=lambda group: (len(group.ids), group.ids, group.rows))
+
+
+def _batches(groups: Sequence[_Group]) -> Iterator[list[_Group]]:
+    """Runs of like length under the padded-token budget; `groups` come shortest first."""
+    batch: list[_Group] = []
+    for group in groups:
+        if batch and (len(batch) == _BATCH_ROWS or len(group.ids) * (len(batch) + 1) > _BATCH_TOKENS):
+            yield batch
+            batch = []
+        batch.append(group)
+    if batch:
+        yield batch

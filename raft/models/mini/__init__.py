@@ -1,0 +1,1 @@
+"""The embedded default generator `mini`: its model class, tokenizer and shipped weights."""

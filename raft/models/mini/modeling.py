@@ -1,0 +1,258 @@
+"""The embedded default generator: MiniLM-L6 as a prefix language model with a pointer.
+
+The prompt is read with full attention and the target is written with causal attention (a prefix language model: Raffel
+et al. 2020, section 3.2.1). Each next-token distribution mixes the vocabulary with a pointer over every token that was
+shown so far (See et al. 2017, section 2.2), because answers and quotes are nearly always copied from a passage.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
+from transformers.generation.utils import GenerationMixin
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+# Low enough to be nothing beside any real score, finite so that no gradient becomes NaN.
+_MASKED = -1e4
+# Token ids travel through the cache as two base-256 digits: bfloat16 holds every integer up to 256 exactly.
+_DIGIT = 256
+
+
+class MiniConfig(PreTrainedConfig):
+    """Shape of the model; the defaults are those of MiniLM-L6 with 1,024 positions."""
+
+    model_type = "raft-mini"
+    keys_to_ignore_at_inference = ["past_key_values"]
+
+    vocab_size: int = 30522
+    hidden_size: int = 384
+    num_hidden_layers: int = 6
+    num_attention_heads: int = 12
+    intermediate_size: int = 1536
+    max_position_embeddings: int = 1024
+    pointer_size: int = 128
+    dropout: float = 0.1
+    layer_norm_eps: float = 1e-12
+    initializer_range: float = 0.02
+    use_cache: bool = True
+    pad_token_id: int | None = 0
+    bos_token_id: int | None = None
+    eos_token_id: int | list[int] | None = 102
+    tie_word_embeddings: bool = True
+
+
+class MiniLayer(nn.Module):
+    """One post-norm transformer layer; attention has no dropout so that the fused CPU kernel stays in use."""
+
+    def __init__(self, config: MiniConfig, index: int) -> None:
+        super().__init__()
+        self.index, self.heads = index, config.num_attention_heads
+        self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size)
+        self.attention_output = nn.Linear(config.hidden_size, config.hidden_size)
+        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.up = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.down = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.output_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, hidden: Tensor, mask: Tensor | None, cache: Cache | None) -> Tensor:
+        batch, length, size = hidden.shape
+        heads = self.query_key_value(hidden).view(batch, length, 3, self.heads, size // self.heads)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)
+        if cache is not None:
+            key, value = cache.update(key, value, self.index)
+        context = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        context = context.transpose(1, 2).reshape(batch, length, size)
+        hidden = self.attention_norm(hidden + self.attention_output(context))
+        output: Tensor = self.output_norm(hidden + self.dropout(self.down(F.gelu(self.up(hidden)))))
+        return output
+
+
+class MiniPreTrainedModel(PreTrainedModel):
+    config_class = MiniConfig
+    base_model_prefix = ""
+    _supports_sdpa = True
+    _no_split_modules = ["MiniLayer"]
+
+
+class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
+    """Prefix language model with a pointer; `generate()` works with left-padded batches and a key-value cache."""
+
+    def __init__(self, config: MiniConfig) -> None:
+        super().__init__(config)
+        size = config.hidden_size
+        self.word_embeddings = nn.Embedding(config.vocab_size, size, padding_idx=config.pad_token_id)
+        self.position_embeddings = nn.Embedding(config.max_position_embeddings, size)
+        self.segment_embeddings = nn.Embedding(2, size)
+        self.embedding_norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
+        self.embedding_dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(MiniLayer(config, index) for index in range(config.num_hidden_layers))
+        self.head_transform = nn.Linear(size, size)
+        self.head_norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
+        self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.pointer_query = nn.Linear(size, config.pointer_size)
+        self.pointer_key = nn.Linear(size, config.pointer_size)
+        self.pointer_gate = nn.Linear(size, 1)
+        self.post_init()  # type: ignore[no-untyped-call]  # transformers leaves it without types
+        # Nearly every word of an answer or a quote stands in the prompt: begin with copying.
+        nn.init.constant_(self.pointer_gate.bias, -1.5)
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.word_embeddings
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        labels: Tensor | None = None,
+        copied: Tensor | None = None,
+        use_cache: bool | None = None,
+        logits_to_keep: int = 0,
+        num_items_in_batch: Tensor | int | None = None,
+        **_: object,
+    ) -> CausalLMOutputWithPast:
+        """Log-probabilities of the next tokens, or the loss where `labels` are given.
+
+        input_ids: (batch, length). attention_mask: (batch, past + length), 1 for real tokens. token_type_ids: (batch,
+        length), 0 for prompt and 1 for target; without it the first call is all prompt and later calls all target,
+        which is what `generate()` needs. labels: as input_ids with -100 where nothing is to be learnt. copied: as
+        input_ids, true for target tokens that are known to be copies; the pointer alone is then to give them, which
+        bounds their loss from above and spares their vocabulary scores. The returned logits, (batch, logits_to_keep or
+        length, vocabulary), are normalised log-probabilities in float32.
+        """
+        batch, length = input_ids.shape
+        past = past_key_values.get_seq_length() if past_key_values is not None else 0
+        if use_cache and past_key_values is None:
+            past_key_values = DynamicCache()
+        if attention_mask is None:
+            attention_mask = input_ids.new_ones(batch, past + length)
+        if token_type_ids is None:
+            token_type_ids = torch.full_like(input_ids, int(past > 0))
+        if position_ids is None:
+            position_ids = (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, past:]
+        visible = _visible(attention_mask, token_type_ids, past)
+
+        hidden = self.word_embeddings(input_ids) + self.position_embeddings(position_ids)
+        hidden = self.embedding_dropout(self.embedding_norm(hidden + self.segment_embeddings(token_type_ids)))
+        mask = None if visible is None else _additive(visible, _compute_dtype(hidden))
+        for layer in self.layers:
+            hidden = layer(hidden, mask, past_key_values)
+        keys, shown_ids = self._pointer_memory(hidden, input_ids, past_key_values)
+
+        if labels is not None:
+            marks = torch.zeros_like(labels, dtype=torch.bool) if copied is None else copied.bool()
+            loss = self._loss(hidden, keys, shown_ids, attention_mask, labels, marks, num_items_in_batch)
+            return CausalLMOutputWithPast(loss=loss, past_key_values=past_key_values)
+        kept = hidden[:, -logits_to_keep:] if logits_to_keep else hidden
+        positions = torch.arange(past + length - kept.shape[1], past + length, device=hidden.device)
+        logits = self._next_token(kept, positions.expand(batch, -1), keys, shown_ids, attention_mask)
+        return CausalLMOutputWithPast(logits=logits, past_key_values=past_key_values)
+
+    def _pointer_memory(self, hidden: Tensor, input_ids: Tensor, cache: Cache | None) -> tuple[Tensor, Tensor]:
+        """Keys (batch, seen, pointer size) and ids (batch, seen) of all tokens seen so far.
+
+        They are kept as one more cache layer, so that whatever reorders or crops the cache treats them alike.
+        """
+        keys = self.pointer_key(hidden)
+        if cache is None:
+            return keys, input_ids
+        digits = torch.stack([input_ids // _DIGIT, input_ids % _DIGIT], dim=-1).to(keys.dtype)
+        index = self.config.num_hidden_layers
+        if len(cache.layers) == index and cache.layer_class_to_replicate is None:
+            cache.layers.append(DynamicLayer())
+        all_keys, all_digits = cache.update(keys[:, None], digits[:, None], index)
+        high, low = all_digits[:, 0].long().unbind(-1)
+        return all_keys[:, 0], high * _DIGIT + low
+
+    def _vocabulary(self, hidden: Tensor) -> Tensor:
+        """Scores of every word, (..., vocabulary), float32."""
+        transformed = self.head_norm(F.gelu(self.head_transform(hidden)))
+        return F.linear(transformed, self.word_embeddings.weight, self.head_bias).float()
+
+    def _pointer(self, hidden: Tensor, positions: Tensor, keys: Tensor, attention_mask: Tensor) -> Tensor:
+        """Scores of every token seen before each position, (batch, n, seen), float32."""
+        query = self.pointer_query(hidden) * self.config.pointer_size**-0.5
+        scores = torch.matmul(query, keys.transpose(1, 2)).float()
+        seen = torch.arange(keys.shape[1], device=keys.device)
+        allowed = attention_mask.bool()[:, None, :] & (seen <= positions[:, :, None])
+        return scores.masked_fill(~allowed, _MASKED)
+
+    def _gate(self, hidden: Tensor) -> Tensor:
+        """Log-odds of writing from the vocabulary rather than copying, (batch, n), float32."""
+        gate: Tensor = self.pointer_gate(hidden)
+        return gate.float().squeeze(-1)
+
+    def _next_token(
+        self, hidden: Tensor, positions: Tensor, keys: Tensor, shown_ids: Tensor, attention_mask: Tensor
+    ) -> Tensor:
+        gate = self._gate(hidden)[..., None]
+        written = torch.sigmoid(gate) * self._vocabulary(hidden).softmax(-1)
+        copied = torch.sigmoid(-gate) * self._pointer(hidden, positions, keys, attention_mask).softmax(-1)
+        ids = shown_ids[:, None, :].expand_as(copied)
+        return written.scatter_add(-1, ids, copied).clamp_min(1e-30).log()
+
+    def _loss(
+        self,
+        hidden: Tensor,
+        keys: Tensor,
+        shown_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor,
+        marks: Tensor,
+        num_items: Tensor | int | None,
+    ) -> Tensor:
+        """Cross-entropy of the mixture over target tokens alone: no vocabulary scores are made for the prompt."""
+        next_labels = F.pad(labels[:, 1:], (0, 1), value=-100)
+        is_target = next_labels != -100
+        count = max(int(is_target.sum(-1).max()), 1)
+        positions = (~is_target).to(torch.int8).argsort(dim=-1, stable=True)[:, :count]
+        chosen, wanted = is_target.gather(1, positions), next_labels.gather(1, positions).clamp(min=0)
+        rows = hidden.gather(1, positions[..., None].expand(-1, -1, hidden.shape[-1]))
+        gate = self._gate(rows)
+
+        pointer = self._pointer(rows, positions, keys, attention_mask)
+        matches = shown_ids[:, None, :] == wanted[..., None]
+        copied = pointer.masked_fill(~matches, 2 * _MASKED).logsumexp(-1) - pointer.logsumexp(-1)
+
+        needs_words = chosen & ~F.pad(marks[:, 1:], (0, 1)).gather(1, positions)
+        words = self._vocabulary(rows[needs_words])
+        of_wanted = words.gather(-1, wanted[needs_words][:, None]).squeeze(-1) - words.logsumexp(-1)
+        written = torch.full_like(copied, 2 * _MASKED).masked_scatter(needs_words, of_wanted)
+
+        log_probability = torch.logaddexp(F.logsigmoid(gate) + written, F.logsigmoid(-gate) + copied)
+        total = -(log_probability * chosen).sum()
+        return total / (num_items if num_items is not None else chosen.sum().clamp(min=1))
+
+
+def _visible(attention_mask: Tensor, token_type_ids: Tensor, past: int) -> Tensor | None:
+    """Which key each query may see, (batch, 1, length, past + length); None where all see all."""
+    length = token_type_ids.shape[1]
+    real = attention_mask.bool()
+    if bool(real.all()) and (length == 1 or (past == 0 and not bool(token_type_ids.any()))):
+        return None
+    order = torch.arange(past + length, device=real.device)
+    allowed = order <= order[past:, None]
+    if past == 0:
+        # The prompt is read in both directions; targets come after it, so the prompt still sees no target.
+        both_prompt = (token_type_ids == 0)[:, :, None] & (token_type_ids == 0)[:, None, :]
+        return ((allowed | both_prompt) & real[:, None, :])[:, None]
+    return (allowed & real[:, None, :])[:, None]
+
+
+def _additive(visible: Tensor, dtype: torch.dtype) -> Tensor:
+    return torch.zeros_like(visible, dtype=dtype).masked_fill(~visible, torch.finfo(dtype).min)
+
+
+def _compute_dtype(hidden: Tensor) -> torch.dtype:
+    kind = hidden.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
+
+
+AutoConfig.register(MiniConfig.model_type, MiniConfig)
+AutoModelForCausalLM.register(MiniConfig, MiniForCausalLM)

@@ -1,0 +1,99 @@
+"""Prompts and targets to token ids and back, template and content apart: content never becomes a control token."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raft.prompts import Prompt, PromptStyle, Segment
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+# Stand-ins for the two messages while a chat template is rendered around them.
+_SYSTEM_SLOT, _USER_SLOT = "RAFT-SYSTEM-SLOT", "RAFT-USER-SLOT"
+# Word pieces lose the spacing of numbers and hyphens: "2 , 000" was "2,000", "3 - 4" mostly "3-4".
+_INSIDE_NUMBER = re.compile(r"(?<=\d) ?([.,:/-]) ?(?=\d)")
+_BEFORE_CLOSING = re.compile(r" ([.,;:!?%)\]])")
+_AFTER_OPENING = re.compile(r"([(\[]) ")
+
+
+def encode_segments(tokenizer: PreTrainedTokenizerBase, segments: Sequence[Segment]) -> list[int]:
+    """Token ids of the segments in order, without any token that the tokenizer would add by itself."""
+    ids: list[int] = []
+    for segment in segments:
+        if segment.text:
+            encoded = tokenizer(segment.text, add_special_tokens=False, split_special_tokens=segment.content)
+            ids.extend(encoded["input_ids"])
+    return ids
+
+
+@dataclass(frozen=True)
+class Codec:
+    """One tokenizer as we use it; training and serving share it, so that both see the same ids."""
+
+    tokenizer: PreTrainedTokenizerBase
+    style: PromptStyle
+    seq2seq: bool
+
+    def prompt_ids(self, prompt: Prompt) -> list[int]:
+        """Ids of a prompt, up to the place where the model begins to write."""
+        if self.style is PromptStyle.COMPACT:
+            return encode_segments(self.tokenizer, prompt.user)
+        if self.tokenizer.chat_template:
+            return encode_segments(self.tokenizer, self._rendered(prompt))
+        gap, end = Segment("\n\n", False), Segment("\n", False)
+        segments = (*prompt.system, *((gap,) if prompt.system else ()), *prompt.user, end)
+        before, after = self._added_tokens()
+        return [*before, *encode_segments(self.tokenizer, segments), *(after if self.seq2seq else ())]
+
+    def target_ids(self, target: Sequence[Segment]) -> list[int]:
+        """Ids of what the model is to write, with the token that ends it."""
+        return [*encode_segments(self.tokenizer, target), int(self.tokenizer.eos_token_id)]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of what a model wrote."""
+        if self.style is not PromptStyle.COMPACT:
+            return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+        # The word-piece decoder would glue "##begin_quote##" to the word before it, so control tokens stand apart.
+        control = set(self.tokenizer.all_special_ids)
+        ended = {self.tokenizer.eos_token_id, self.tokenizer.pad_token_id}
+        parts: list[str] = []
+        run: list[int] = []
+        for token in ids:
+            if token in control:
+                parts.append(_tidy(str(self.tokenizer.decode(run))))
+                parts.append("" if token in ended else str(self.tokenizer.convert_ids_to_tokens(token)))
+                run = []
+            else:
+                run.append(token)
+        parts.append(_tidy(str(self.tokenizer.decode(run))))
+        return " ".join(part for part in parts if part)
+
+    def _rendered(self, prompt: Prompt) -> list[Segment]:
+        """The model's own chat template around our segments, which are put in after rendering."""
+        messages = [{"role": "system", "content": _SYSTEM_SLOT}, {"role": "user", "content": _USER_SLOT}]
+        text = str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        if _SYSTEM_SLOT not in text:
+            # Some templates drop the system message without a word: the instruction then opens the user's.
+            user = f"{_SYSTEM_SLOT}\n\n{_USER_SLOT}"
+            messages = [{"role": "user", "content": user}]
+            text = str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        before, _, rest = text.partition(_SYSTEM_SLOT)
+        between, _, after = rest.partition(_USER_SLOT)
+        around = (Segment(before, False), Segment(between, False), Segment(after, False))
+        return [around[0], *prompt.system, around[1], *prompt.user, around[2]]
+
+    def _added_tokens(self) -> tuple[list[int], list[int]]:
+        """What the tokenizer puts before and after a text by itself, such as a start or an end token."""
+        bare = list(self.tokenizer("a", add_special_tokens=False)["input_ids"])
+        full = list(self.tokenizer("a")["input_ids"])
+        start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
+        return full[:start], full[start + len(bare) :]
+
+
+def _tidy(text: str) -> str:
+    text = _INSIDE_NUMBER.sub(r"\1", text)
+    return _AFTER_OPENING.sub(r"\1", _BEFORE_CLOSING.sub(r"\1", text)).strip()

@@ -1,0 +1,71 @@
+"""What a tuned model says about itself, and the check that it fits the index and the prompts it is about to meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from raft.artifacts import Stage, verified
+from raft.errors import ArtifactError
+from raft.prompts import PromptStyle, prompt_fingerprint
+from raft.recipe import TuningMethod
+
+TRAINING = "training.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TunedModel:
+    """The contents of `training.json`: what was tuned, how, on what, and what it took.
+
+    `document_ids` are those behind the training rows. `losses` are the training and validation losses on the
+    way, each with its step.
+    """
+
+    method: TuningMethod
+    base_model: str
+    style: PromptStyle
+    prompt_fingerprint: str
+    index_digest: str
+    document_ids: tuple[str, ...]
+    rows: int
+    steps: int
+    seconds: float
+    target_tokens: int
+    losses: tuple[dict[str, float], ...]
+
+
+_TRAINING = TypeAdapter(TunedModel)
+
+
+def read_tuned(folder: Path) -> TunedModel:
+    """Read a model folder's description, after all its files were checked against its manifest.
+
+    Raises ArtifactError where the folder is no finished model, or is damaged.
+    """
+    verified(folder, Stage.MODEL)
+    path = folder / TRAINING
+    try:
+        return _TRAINING.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        reason = " ".join(str(error).split())
+        raise ArtifactError(f"{path} does not describe a tuned model ({reason}): run `raft tune` again") from error
+
+
+def check_tuned(tuned: TunedModel, index_digest: str, folder: Path) -> None:
+    """Refuse a model that was made for another index or other prompts, before it is loaded.
+
+    Raises ArtifactError that names both values.
+    """
+    if tuned.index_digest != index_digest:
+        raise ArtifactError(
+            f"{folder} was made for index {tuned.index_digest[:8]}, but this index is {index_digest[:8]}: "
+            "give the index that it was made for, or run `raft generate` and `raft tune` again"
+        )
+    expected = prompt_fingerprint(tuned.style)
+    if tuned.prompt_fingerprint != expected:
+        raise ArtifactError(
+            f"{folder} was trained on prompts {tuned.prompt_fingerprint[:8]}, but this version of raft writes "
+            f"{expected[:8]}: run `raft generate` and `raft tune` again"
+        )

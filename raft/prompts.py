@@ -1,0 +1,203 @@
+"""The only place where questions and passages become text: for training, evaluation and serving alike.
+
+A prompt is a sequence of segments. Template segments are ours and may hold control tokens; content segments come from
+the user's documents and questions and are tokenised apart, so that nothing in them can become a control token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from raft.text import normalise_answer
+
+BEGIN_QUOTE = "##begin_quote##"
+END_QUOTE = "##end_quote##"
+ANSWER = "<ANSWER>:"
+QUESTION = "<QUESTION>:"
+REFUSAL = "The passages do not answer this."
+READ, RECALL, ASK = "<READ>", "<RECALL>", "<ASK>"
+# The compact style gives each of these one token of its own in the embedded model's vocabulary.
+CONTROL_TOKENS = (BEGIN_QUOTE, END_QUOTE, ANSWER, QUESTION, READ, RECALL, ASK, *(f"[{n}]" for n in range(1, 17)))
+
+_ANSWER_INSTRUCTION = (
+    "Answer the question from the numbered passages. First quote the words that the answer rests on, in the form "
+    f"[n] {BEGIN_QUOTE}exact words of passage n{END_QUOTE}. Then write {ANSWER} and the answer in as few words as "
+    f"possible. If the passages do not hold the answer, write only: {ANSWER} {REFUSAL}"
+)
+_RECALL_INSTRUCTION = (
+    f"Answer the question from what you know. Write {ANSWER} and the answer in as few words as possible."
+)
+_ASK_INSTRUCTION = (
+    "Write one question that a colleague might ask and that this passage answers in a few words. The question must "
+    "name what it is about, and must make sense to somebody who does not see the passage. "
+    f"Reply in one line: {ANSWER} the answer, in words of the passage {QUESTION} the question"
+)
+
+
+class Segment(NamedTuple):
+    """A run of prompt text; `content` marks what comes from the user's material."""
+
+    text: str
+    content: bool
+
+
+def _template(text: str) -> Segment:
+    return Segment(text, content=False)
+
+
+def _content(text: str) -> Segment:
+    return Segment(text, content=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is shown: an instruction (empty in the compact style) and the message itself."""
+
+    system: tuple[Segment, ...]
+    user: tuple[Segment, ...]
+
+    @property
+    def text(self) -> str:
+        """The prompt as one string, for people and logs."""
+        parts = ["".join(segment.text for segment in part) for part in (self.system, self.user) if part]
+        return "\n\n".join(parts)
+
+
+class PromptStyle(StrEnum):
+    """COMPACT is what the embedded model was trained on; CHAT spells the instruction out for any other model."""
+
+    COMPACT = "compact"
+    CHAT = "chat"
+
+
+class Showable(Protocol):
+    """Anything with a title and a text, such as a Passage or a ShownPassage."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def text(self) -> str: ...
+
+
+def passages_prompt(question: str, passages: Sequence[Showable], style: PromptStyle) -> Prompt:
+    """Ask for an answer with quotes from numbered passages, or a refusal."""
+    shown = [segment for number, passage in enumerate(passages, 1) for segment in _numbered(number, passage)]
+    if style is PromptStyle.COMPACT:
+        return Prompt((), (_template(READ), _content(question), *shown))
+    # The constant part stands first and the question last, so that servers can reuse the prefix.
+    user = (_template("Passages:\n"), *shown, _template("\nQuestion: "), _content(question))
+    return Prompt((_template(_ANSWER_INSTRUCTION),), user)
+
+
+def closed_book_prompt(question: str, style: PromptStyle) -> Prompt:
+    """Ask for an answer without any passage."""
+    if style is PromptStyle.COMPACT:
+        return Prompt((), (_template(RECALL), _content(question)))
+    return Prompt((_template(_RECALL_INSTRUCTION),), (_template("Question: "), _content(question)))
+
+
+def ask_prompt(passage: Showable, style: PromptStyle) -> Prompt:
+    """Ask for one question, with its answer, about a passage."""
+    if style is PromptStyle.COMPACT:
+        return Prompt((), (_template(ASK), *_numbered(1, passage)))
+    return Prompt((_template(_ASK_INSTRUCTION),), (_template("Passage:\n"), *_numbered(1, passage)))
+
+
+def _numbered(number: int, passage: Showable) -> tuple[Segment, ...]:
+    title = (_content(passage.title), _template(": ")) if passage.title else ()
+    return (_template(f"[{number}] "), *title, _content(passage.text), _template("\n"))
+
+
+class CitedQuote(NamedTuple):
+    """A quote as a model writes it: the number of the passage in the prompt, from 1, and its words."""
+
+    number: int
+    text: str
+
+
+def reasoned_target(quotes: Sequence[CitedQuote], answer: str) -> tuple[Segment, ...]:
+    """What RAFT teaches (Zhang et al. 2024, section 3): the quotes that the answer rests on, then the answer."""
+    cited = [
+        segment
+        for quote in quotes
+        for segment in (
+            _template(f"[{quote.number}] {BEGIN_QUOTE} "),
+            _content(quote.text),
+            _template(f" {END_QUOTE} "),
+        )
+    ]
+    return (*cited, *plain_target(answer))
+
+
+def plain_target(answer: str) -> tuple[Segment, ...]:
+    """What plain fine-tuning teaches: the answer alone."""
+    return (_template(f"{ANSWER} "), _content(answer))
+
+
+def question_target(answer: str, question: str) -> tuple[Segment, ...]:
+    """What a question writer is taught: the answer first, so that the question is about something definite."""
+    return (*plain_target(answer), _template(f" {QUESTION} "), _content(question))
+
+
+def joined(segments: Sequence[Segment]) -> str:
+    """The segments as one string."""
+    return "".join(segment.text for segment in segments)
+
+
+_QUOTE = re.compile(rf"\[(\d+)\]\s*{BEGIN_QUOTE}(.*?)(?:{END_QUOTE}|$)", re.DOTALL)
+
+
+class ParsedAnswer(NamedTuple):
+    """A model's output taken apart; the quotes are claims that nobody has checked yet."""
+
+    reasoning: str
+    quotes: tuple[CitedQuote, ...]
+    answer: str
+    abstained: bool
+
+
+def parse_answer(text: str) -> ParsedAnswer:
+    """Take a model's output apart; without the answer mark all that is no quote counts as the answer."""
+    reasoning, mark, answer = text.rpartition(ANSWER)
+    if not mark:
+        reasoning, answer = text, _QUOTE.sub(" ", text)
+    quotes = tuple(CitedQuote(int(number), words.strip()) for number, words in _QUOTE.findall(reasoning))
+    answer = " ".join(answer.split())
+    abstained = not answer or normalise_answer(answer) == normalise_answer(REFUSAL)
+    return ParsedAnswer(reasoning.strip(), quotes, answer, abstained)
+
+
+class ParsedQuestion(NamedTuple):
+    """A written question with the answer that its writer had in mind."""
+
+    question: str
+    answer: str
+
+
+def parse_question(text: str) -> ParsedQuestion | None:
+    """Take a question writer's output apart; None where it has not the form that was asked for."""
+    before, mark, question = text.partition(QUESTION)
+    answer_mark, answer = before.partition(ANSWER)[1:]
+    question, answer = " ".join(question.split()), " ".join(answer.split())
+    if not (mark and answer_mark and question and answer):
+        return None
+    return ParsedQuestion(question, answer)
+
+
+def prompt_fingerprint(style: PromptStyle) -> str:
+    """A short hash of all that a style puts into prompts and targets: a tuned model is bound to it."""
+    example = type("Example", (), {"title": "t", "text": "p"})()
+    prompts = (
+        passages_prompt("q", [example, example], style),
+        closed_book_prompt("q", style),
+        ask_prompt(example, style),
+    )
+    targets = (reasoned_target([CitedQuote(1, "w")], "a"), question_target("a", "q"))
+    said = "\x00".join([*(prompt.text for prompt in prompts), *(joined(target) for target in targets), REFUSAL])
+    return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -1,0 +1,132 @@
+"""All settings and their defaults, said once: the recipe file, the flags, the help and the manifests come from here."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from raft.errors import InputError
+
+
+class Settings(BaseModel):
+    """Frozen, and a mistyped key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+S = TypeVar("S", bound=Settings)
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class IndexSettings(Settings):
+    embedder: str = Field("minilm", description="'minilm', or a sentence-transformers name or path")
+    passage_tokens: int = Field(110, ge=16, description="largest passage, in tokens of the embedder")
+    overlap_tokens: int = Field(0, ge=0, description="tokens that neighbouring passages share")
+
+
+class NoOracle(StrEnum):
+    """What a row without its oracle teaches: the answer from memory, as the paper does, or to refuse."""
+
+    MEMORISE = "memorise"
+    REFUSE = "refuse"
+
+
+class ExampleSettings(Settings):
+    model: str = Field("mini", description="model that writes the questions")
+    questions_per_passage: Count = Field(4, description="questions to write for each passage, before filtering")
+    num_distractors: int = Field(2, ge=0, description="distractors shown beside the oracle")
+    oracle_fraction: Share = Field(0.8, description="share of examples that show their oracle")
+    no_oracle: NoOracle = Field(NoOracle.REFUSE, description="what rows without their oracle teach")
+    unseen_fraction: Share = Field(0.3, description="share of documents for which no question is written")
+    validation_fraction: Share = Field(0.1, description="share of the seen documents whose rows are for validation")
+    test_fraction: Share = Field(0.1, description="share of the seen documents whose rows are held out for evaluation")
+    round_trip_depth: Count = Field(4, description="a question must retrieve its passage among this many")
+
+
+class TuningMethod(StrEnum):
+    """RAFT learns from examples with passages, DSF (plain fine-tuning) from question and answer alone."""
+
+    RAFT = "raft"
+    DSF = "dsf"
+
+
+class TuneSettings(Settings):
+    model: str = Field("mini", description="model to adapt")
+    full: bool = Field(False, description="train all weights instead of a LoRA adapter")
+    learning_rate: float = Field(1e-3, gt=0, description="peak learning rate")
+    num_train_epochs: Count = Field(3, description="passes over the training rows")
+    per_device_train_batch_size: Count = Field(8, description="rows per optimiser step and device")
+    warmup_steps: float = Field(0.06, ge=0, description="steps, or below 1 the share of all steps")
+    lr_scheduler_type: str = Field("cosine", description="any schedule of transformers")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW weight decay")
+    r: Count = Field(16, description="LoRA rank")
+    alpha: Count = Field(32, description="LoRA scale numerator")
+    lora_dropout: Share = Field(0.05, description="dropout before the LoRA matrices")
+    target_modules: str = Field("all-linear", description="which layers get LoRA matrices")
+    early_stopping_patience: Count = Field(
+        2, description="evaluations without a better validation loss before stopping"
+    )
+
+
+class EvaluateSettings(Settings):
+    top_k: Count = Field(3, description="passages retrieved for each question")
+    max_new_tokens: Count = Field(96, description="longest answer, in tokens of the model")
+    bootstrap_samples: Count = Field(4000, description="resamples behind each interval")
+    confidence: float = Field(0.95, gt=0, lt=1, description="level of the intervals")
+
+
+class Recipe(Settings):
+    """Everything that `raft run` can be told; sections are named after the verbs."""
+
+    seed: int = Field(0, ge=0, description="seed of every random choice")
+    index: IndexSettings = IndexSettings()
+    generate: ExampleSettings = ExampleSettings()
+    tune: TuneSettings = TuneSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+
+
+def load_recipe(path: Path | None) -> Recipe:
+    """Read a YAML recipe; defaults for all that it leaves out. Raises InputError that names the wrong key."""
+    if path is None:
+        return Recipe()
+    import yaml
+
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist: check the path of --recipe") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path} is not readable YAML ({' '.join(str(error).split())}): correct the file") from error
+    return parse_settings(Recipe, raw or {}, str(path))
+
+
+def parse_settings(kind: type[S], raw: Any, where: str) -> S:
+    """Settings from plain values. Raises InputError in one line with the first wrong key and what is wrong with it."""
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "recipe"
+        raise InputError(f"{where}: {key}: {first['msg']} (found {first['input']!r}): correct that setting") from error
+
+
+def commented_recipe() -> str:
+    """A YAML recipe with every setting, its default and its meaning."""
+    lines = ["# Settings of raft; delete what you do not change."]
+
+    def write(settings: Settings, indent: str) -> None:
+        for name, about in type(settings).model_fields.items():
+            value = getattr(settings, name)
+            if isinstance(value, Settings):
+                lines.append(f"\n{indent}{name}:")
+                write(value, indent + "  ")
+            else:
+                shown = str(value).lower() if isinstance(value, bool) else value
+                lines.append(f"{indent}{name}: {shown}  # {about.description}")
+
+    write(Recipe(), "")
+    return "\n".join(lines) + "\n"

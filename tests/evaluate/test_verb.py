@@ -1,0 +1,188 @@
+"""The verb from folders to a folder: what it writes, what it refuses, and that refusing comes before loading."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raft.artifacts import Stage, fingerprint, read_jsonl, read_manifest, verified, write_jsonl
+from raft.errors import ArtifactError, InputError, RaftError
+from raft.evaluate import Evaluation, comparison_table, evaluate, evaluation_fingerprint
+from raft.questions import question_row
+from raft.types import Question
+
+
+def run(world: Any, out: Path, **changes: Any) -> Evaluation:
+    arguments: dict[str, Any] = {"questions": world.questions, "models": world.models, "settings": world.settings}
+    return evaluate(world.index, out=out, open_index=world.open_index, load=world.load, **(arguments | changes))
+
+
+def test_an_evaluation_writes_all_its_files_and_a_manifest_that_fits(world: Any, tmp_path: Path) -> None:
+    result = run(world, tmp_path / "evaluation")
+    manifest = verified(tmp_path / "evaluation", Stage.EVALUATION)
+    assert set(manifest.outputs) == {"predictions.jsonl", "scores.jsonl", "summary.json", "report.html", "report.md"}
+    assert manifest.ledger.read == manifest.ledger.kept == 10
+    assert manifest.counts == {"questions": 10, "arms": 5, "predictions": 50}
+    assert json.loads((result.out / "summary.json").read_text(encoding="utf-8")) == result.summary
+    assert result.report.is_file()
+
+
+def test_the_numbers_are_those_of_the_rules(world: Any, tmp_path: Path) -> None:
+    summary = run(world, tmp_path / "evaluation").summary
+    exact = {arm: metrics["exact_match"]["mean"] for arm, metrics in summary["arms"].items()}
+    assert exact == pytest.approx({"base": 1 / 9, "rag": 0, "dsf": 1 / 9, "dsf+rag": 1 / 9, "raft": 1})
+    assert summary["arms"]["rag"]["f1"]["mean"] == pytest.approx(2 / 6)  # one of "it is violet I think" is right
+    assert summary["arms"]["rag"]["contains_answer"]["mean"] == 1
+    assert summary["arms"]["rag"]["quote_verified"]["mean"] == 0
+    assert summary["arms"]["raft"]["quote_verified"] == {"mean": 1, "low": 1, "high": 1, "n": 9}
+    assert "quote_verified" not in summary["arms"]["dsf"]
+    assert summary["arms"]["raft"]["abstained_correctly"]["n"] == 1
+    assert (summary["questions"], summary["answerable"], summary["unanswerable"]) == (10, 9, 1)
+    assert summary["retrieval"]["recall"]["mean"] == summary["retrieval"]["hit"]["mean"] == 1
+    assert summary["source"] == "given questions"
+
+
+def test_every_pair_of_arms_is_compared_in_both_metrics(world: Any, tmp_path: Path) -> None:
+    summary = run(world, tmp_path / "evaluation").summary
+    compared = [(one["metric"], one["a"], one["b"]) for one in summary["comparisons"]]
+    pairs = [("raft", "rag"), ("raft", "dsf"), ("raft", "dsf+rag"), ("rag", "base"), ("dsf+rag", "rag")]
+    assert compared == [(metric, a, b) for metric in ("f1", "exact_match") for a, b in pairs]
+    assert summary["comparisons"][0]["verdict"].startswith(
+        "raft beats rag by 66.7 F1 points, 95 % interval 66.7 to 66.7"
+    )
+
+
+def test_seen_questions_are_those_whose_documents_were_all_trained_on(world: Any, tmp_path: Path) -> None:
+    across = Question("both", "Is the lamp of pier 0 that of pier 5?", ("no",), ("0.md", "5.md"))
+    regimes = run(world, tmp_path / "evaluation", questions=[*world.questions, across]).summary["regimes"]
+    assert {name: regime["questions"] for name, regime in regimes.items()} == {"seen": 3, "unseen": 7}
+    assert regimes["seen"]["arms"]["base"]["exact_match"]["mean"] == pytest.approx(1 / 3)
+    assert regimes["unseen"]["comparisons"][0]["verdict"].startswith("on unseen documents, raft beats rag by ")
+    assert "3 documents are too few for an interval" in regimes["seen"]["comparisons"][0]["verdict"]
+
+
+def test_without_tuned_models_there_are_two_arms_and_no_regimes(world: Any, tmp_path: Path) -> None:
+    summary = run(world, tmp_path / "evaluation", models={}).summary
+    assert list(summary["arms"]) == ["base", "rag"]
+    assert summary["regimes"] == {}
+    assert world.loaded == ["mini untuned"]
+
+
+def test_held_out_questions_are_named_in_every_verdict(world: Any, tmp_path: Path) -> None:
+    summary = run(world, tmp_path / "evaluation", held_out=True).summary
+    verdicts = [one["verdict"] for one in summary["comparisons"]]
+    verdicts += [one["verdict"] for regime in summary["regimes"].values() for one in regime["comparisons"]]
+    assert all(one.endswith("this rests on questions that the tool wrote") for one in verdicts)
+    assert summary["source"] == "held-out written questions"
+
+
+def test_rows_join_by_id_and_hold_what_the_design_names(world: Any, tmp_path: Path) -> None:
+    run(world, tmp_path / "evaluation")
+    predictions = [row for _, row in read_jsonl(tmp_path / "evaluation" / "predictions.jsonl")]
+    scores = [row for _, row in read_jsonl(tmp_path / "evaluation" / "scores.jsonl")]
+    assert set(predictions[0]) == {
+        "question_id", "arm", "passage_ids", "prompt", "text", "answer", "quotes", "abstained", "seconds",
+    }  # fmt: skip
+    assert [(row["question_id"], row["arm"]) for row in predictions] == [
+        (row["question_id"], row["arm"]) for row in scores
+    ]
+    assert scores[0] == {
+        "question_id": "q0", "document_id": "0.md", "arm": "base",
+        "f1": 1.0, "exact_match": 1.0, "contains_answer": 1.0, "refused": 0.0,
+    }  # fmt: skip
+
+
+def test_the_order_of_questions_changes_no_number(world: Any, tmp_path: Path) -> None:
+    forth = run(world, tmp_path / "forth").summary
+    back = run(world, tmp_path / "back", questions=world.questions[::-1]).summary
+    assert forth["arms"] == back["arms"]
+    assert forth["comparisons"] == back["comparisons"]
+
+
+def test_the_fingerprint_is_known_before_the_work(world: Any, tmp_path: Path) -> None:
+    path = tmp_path / "questions.jsonl"
+    write_jsonl(path, map(question_row, world.questions))
+    run(world, tmp_path / "evaluation", seed=3)
+    manifest = read_manifest(tmp_path / "evaluation")
+    assert manifest.fingerprint == fingerprint(Stage.EVALUATION, manifest.settings, manifest.inputs)
+    expected = evaluation_fingerprint(world.index, path, world.models, world.settings, seed=3)
+    assert manifest.fingerprint == expected
+    assert expected != evaluation_fingerprint(world.index, path, world.models, world.settings, seed=4)
+
+
+def test_no_path_of_the_machine_gets_into_any_file(world: Any, tmp_path: Path) -> None:
+    base = tmp_path / "some" / "base"
+    base.mkdir(parents=True)
+    models = {"raft": world.tune(tmp_path / "tuned" / "raft", base_model=str(base))}
+    out = run(world, tmp_path / "evaluation", models=models).out
+    assert world.loaded == [f"{base} untuned", f"{base} raft"]
+    for path in out.iterdir():
+        assert str(tmp_path) not in path.read_text(encoding="utf-8"), path.name
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"index_digest": "0" * 64}, "00000000"),
+        ({"prompt_fingerprint": "f" * 16}, "ffffffff"),
+        ({"base_model": "other"}, "was tuned from mini, but .*other|was tuned from other"),
+        ({"method": "dsf"}, "tuned with method dsf, but is given as raft"),
+        ({"style": "rhyming"}, "training.json does not describe a tuned model"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused_before_any_is_loaded(
+    world: Any, tmp_path: Path, changes: dict[str, str], complaint: str
+) -> None:
+    world.tune(world.models["raft"], **changes)
+    with pytest.raises(ArtifactError, match=complaint) as caught:
+        run(world, tmp_path / "evaluation")
+    assert "\n" not in str(caught.value)
+    assert world.loaded == []
+    assert not (tmp_path / "evaluation").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"questions": []}, "no questions"),
+        ({"questions": [Question("a", "A?", ("x",)), Question("a", "B?", ("x",))]}, "same id"),
+        ({"questions": [Question("a", "pier 1?", ("x",), ("1.md", "gone.md"))]}, "'a' names document 'gone.md'"),
+        ({"models": {"best": Path("nowhere")}}, "no arm uses a model called 'best'"),
+        ({"models": {"raft": Path("nowhere")}}, "nowhere does not exist"),
+        ({"base_model": "other"}, "the untuned arms would use other"),
+    ],
+)
+def test_bad_input_is_refused_before_a_model_is_loaded(
+    world: Any, tmp_path: Path, changes: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(RaftError, match=complaint):
+        run(world, tmp_path / "evaluation", **changes)
+    assert world.loaded == []
+    assert not (tmp_path / "evaluation").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(world: Any, tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.md").write_text("words", encoding="utf-8")
+    with pytest.raises(ArtifactError, match="holds something that raft did not make"):
+        run(world, tmp_path / "thesis")
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.md"]
+
+
+def test_a_damaged_index_is_refused(world: Any, tmp_path: Path) -> None:
+    (world.index / "documents.jsonl").write_text("changed", encoding="utf-8")
+    with pytest.raises(ArtifactError, match="damaged"):
+        run(world, tmp_path / "evaluation")
+    with pytest.raises(InputError):
+        run(world, tmp_path / "evaluation", questions=tmp_path / "missing.jsonl")
+
+
+def test_the_table_has_a_row_an_arm_under_its_heading(world: Any, tmp_path: Path) -> None:
+    heading, *rows = comparison_table(run(world, tmp_path / "evaluation").summary)
+    assert heading == (
+        "Arm", "F1", "Exact match", "F1, seen documents", "F1, unseen documents", "Refused", "Refused rightly",
+    )  # fmt: skip
+    assert [row[0] for row in rows] == ["base", "rag", "dsf", "dsf+rag", "raft"]
+    assert rows[-1][1] == "100.0 (100.0 to 100.0)"
+    assert {len(row) for row in rows} == {len(heading)}

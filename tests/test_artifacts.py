@@ -1,0 +1,103 @@
+"""Artefact folders are whole or not there."""
+
+from pathlib import Path
+
+import pytest
+
+from raft.artifacts import (
+    MANIFEST,
+    Ledger,
+    Stage,
+    check_output,
+    is_current,
+    read_jsonl,
+    read_manifest,
+    verified,
+    write_jsonl,
+    writing,
+)
+from raft.errors import ArtifactError, InputError
+
+
+def make(folder: Path, text: str = "hello") -> None:
+    with writing(folder, Stage.INDEX) as draft:
+        (draft.path / "sub").mkdir()
+        (draft.path / "sub" / "a.txt").write_text(text)
+        draft.finish(Stage.INDEX, {"size": 1}, {"in": "0" * 64}, {"rows": 1}, Ledger(3, 1, {"empty": 2}))
+
+
+def test_a_finished_folder_is_verified_and_names_its_work(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    manifest = verified(tmp_path / "a", Stage.INDEX)
+    assert list(manifest.outputs) == ["sub/a.txt"]
+    assert str(manifest.ledger) == "3 read = 1 kept + 2 rejected (2 empty)"
+    assert is_current(tmp_path / "a", Stage.INDEX, manifest.fingerprint)
+    assert not is_current(tmp_path / "a", Stage.INDEX, "other")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_the_same_work_makes_the_same_manifest(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    make(tmp_path / "b")
+    assert (tmp_path / "a" / MANIFEST).read_bytes() == (tmp_path / "b" / MANIFEST).read_bytes()
+    assert str(tmp_path) not in (tmp_path / "a" / MANIFEST).read_text()
+
+
+def test_an_error_while_writing_leaves_the_old_folder_as_it_was(tmp_path: Path) -> None:
+    make(tmp_path / "a", "old")
+    with pytest.raises(ZeroDivisionError), writing(tmp_path / "a", Stage.INDEX) as draft:
+        (draft.path / "a.txt").write_text("new")
+        _ = 1 / 0
+    verified(tmp_path / "a", Stage.INDEX)
+    assert (tmp_path / "a" / "sub" / "a.txt").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_new_result_replaces_the_old_one_whole(tmp_path: Path) -> None:
+    make(tmp_path / "a", "old")
+    make(tmp_path / "a", "new")
+    verified(tmp_path / "a", Stage.INDEX)
+    assert (tmp_path / "a" / "sub" / "a.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize("name", ["sub/a.txt", MANIFEST])
+def test_every_flipped_bit_is_found(tmp_path: Path, name: str) -> None:
+    make(tmp_path / "a")
+    path = tmp_path / "a" / name
+    path.write_bytes(bytes([path.read_bytes()[0] ^ 0x40]) + path.read_bytes()[1:])
+    with pytest.raises(ArtifactError, match="damaged"):
+        verified(tmp_path / "a", Stage.INDEX)
+
+
+def test_a_folder_without_a_manifest_is_no_artefact(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    (tmp_path / "a" / MANIFEST).unlink()
+    with pytest.raises(ArtifactError, match="no finished artefact"):
+        read_manifest(tmp_path / "a")
+
+
+def test_nothing_is_written_over_what_raft_did_not_make(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(ArtifactError, match="raft did not make"):
+        make(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+    make(tmp_path / "index")
+    with pytest.raises(ArtifactError, match="stage 'index', not 'examples'"):
+        check_output(tmp_path / "index", Stage.EXAMPLES)
+
+
+def test_a_ledger_that_does_not_add_up_cannot_be_made() -> None:
+    with pytest.raises(ValueError, match="does not add up"):
+        Ledger(3, 1, {"empty": 1})
+
+
+def test_rows_come_back_with_their_line_numbers_and_bad_lines_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    assert write_jsonl(path, [{"a": "é"}, {"a": 2}]) == 2
+    assert list(read_jsonl(path)) == [(1, {"a": "é"}), (2, {"a": 2})]
+    path.write_text('{"a": 1}\n\n{"a": \n')
+    with pytest.raises(InputError, match="line 3: not valid JSON"):
+        list(read_jsonl(path))
+    path.write_text("[1]\n")
+    with pytest.raises(InputError, match="line 1: expected a JSON object"):
+        list(read_jsonl(path))

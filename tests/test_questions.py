@@ -1,0 +1,82 @@
+"""Question files: what is read comes back when written, and bad lines are named."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raft.artifacts import write_jsonl
+from raft.errors import InputError
+from raft.questions import question_row, read_questions
+from raft.types import Question
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+
+
+def written(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@given(
+    st.builds(
+        Question,
+        id=WORDS,
+        text=WORDS,
+        answers=st.lists(WORDS, min_size=1).map(tuple),
+        document_ids=st.lists(WORDS).map(tuple),
+        context=st.none() | WORDS,
+        kind=st.just("") | WORDS,
+    )
+    | st.builds(Question, id=WORDS, text=WORDS, unanswerable=st.just(True))
+)
+def test_a_written_question_is_read_back_the_same(tmp_path_factory: pytest.TempPathFactory, question: Question) -> None:
+    path = tmp_path_factory.mktemp("questions") / "questions.jsonl"
+    write_jsonl(path, [question_row(question)])
+    assert read_questions(path) == [question]
+
+
+def test_questions_keep_the_order_of_their_file_and_other_fields_are_left_alone(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "q.jsonl",
+        '{"id": "b", "question": "B?", "answers": ["x", "y"], "asked_by": "Ilse"}',
+        "",
+        '{"id": "a", "question": "A?", "answers": [], "unanswerable": true, "document_ids": []}',
+    )
+    assert read_questions(path) == [
+        Question("b", "B?", ("x", "y")),
+        Question("a", "A?", unanswerable=True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ('{"question": "Q?", "answers": ["x"]}', "'id' is missing"),
+        ('{"id": "1", "text": "Q?", "answers": ["x"]}', "'question' is missing (found besides the known fields: text)"),
+        ('{"id": "1", "question": " ", "answers": ["x"]}', "'question' is empty"),
+        ('{"id": 1, "question": "Q?", "answers": ["x"]}', "'id' must be text, not 1"),
+        ('{"id": "1", "question": "Q?"}', "'answers' is missing or empty"),
+        ('{"id": "1", "question": "Q?", "answers": "x"}', "'answers' must be a list of non-empty texts, not 'x'"),
+        ('{"id": "1", "question": "Q?", "answers": ["x", ""]}', "'answers' must be a list of non-empty texts"),
+        ('{"id": "1", "question": "Q?", "answers": ["x"], "unanswerable": true}', "has answers and is marked"),
+        ('{"id": "1", "question": "Q?", "unanswerable": "false"}', "must be true or false, not 'false'"),
+        ('{"id": "1", "question": "Q?", "answers": ["x"], "document_ids": "a.md"}', "'document_ids' must be a list"),
+        ('{"id": "0", "question": "Q?", "answers": ["x"]}', "id '0' is already used in line 1"),
+        ('["id"]', "expected a JSON object"),
+        ("{", "not valid JSON"),
+    ],
+)
+def test_a_bad_line_is_named_with_its_number_and_what_is_wrong(tmp_path: Path, line: str, complaint: str) -> None:
+    path = written(tmp_path / "q.jsonl", '{"id": "0", "question": "Q?", "answers": ["x"]}', line)
+    with pytest.raises(InputError) as caught:
+        read_questions(path)
+    assert str(caught.value).startswith(f"{path}, line 2: ")
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_without_questions_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no questions"):
+        read_questions(written(tmp_path / "q.jsonl", ""))

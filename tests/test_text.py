@@ -1,0 +1,66 @@
+"""Sentences, normalised answers and finding words again."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raft.text import Source, contains_answer, exact_match, locate, normalise_answer, sentences, token_f1
+
+
+@given(st.text())
+def test_every_sentence_is_a_trimmed_slice_and_only_white_space_lies_between(text: str) -> None:
+    end = 0
+    for start, stop in sentences(text):
+        assert not text[end:start].strip()
+        assert text[start:stop] == text[start:stop].strip() != ""
+        end = stop
+    assert not text[end:].strip()
+
+
+def test_a_sentence_does_not_end_at_an_abbreviation_or_an_initial() -> None:
+    text = "Dr. Ashgrove wrote to J. Mabb. No. 5 leaks! See rev. 3.\nA new line"
+    assert [text[a:b] for a, b in sentences(text)] == [
+        "Dr. Ashgrove wrote to J. Mabb.",
+        "No. 5 leaks!",
+        "See rev. 3.",
+        "A new line",
+    ]
+
+
+def test_words_are_found_again_without_case_accents_spacing_and_punctuation() -> None:
+    text = "The Café opened on 1,200 m² (north side) at 7:30."
+    for words, expected in (
+        ("café", "Café"),
+        ("cafe", "Café"),
+        ("1 , 200 m2", "1,200 m²"),
+        ("( north side )", "north side"),
+        ("7 : 30", "7:30"),
+    ):
+        span = locate(words, text)
+        assert span is not None and text[slice(*span)] == expected
+
+
+def test_a_number_is_not_found_inside_a_longer_one() -> None:
+    assert locate("5", "The Merrow 45 gives 5 bar.") == (20, 21)
+    assert locate("5", "The Merrow 45") is None
+    assert locate("5", "It took 4.5 h, from 7:5 to 5,000.") is None
+    assert locate("5", "Take 5, then rest. 5.") == (5, 6)
+    assert locate("", "anything") is None
+
+
+@given(st.text(), st.text(min_size=1))
+def test_what_is_located_reads_as_what_was_sought(text: str, words: str) -> None:
+    span = Source(text).locate(words)
+    if span is not None:
+        found = text[slice(*span)]
+        assert found == words or Source(found)._folded == Source(words)._folded
+
+
+def test_answers_are_compared_as_squad_does() -> None:
+    assert normalise_answer("The  36 Bar.") == "36 bar"
+    assert exact_match("an Eel!", ("eel", "x")) == 1.0
+    assert exact_match("eels", ("eel",)) == 0.0
+    assert token_f1("36 bar at most", ("36 bar", "nothing")) == 2 * 2 / (4 + 2)
+    assert token_f1("the", ("a",)) == 1.0
+    assert token_f1("x", ()) == 0.0
+    assert contains_answer("it was 36\nbar", ("36 bar",))
+    assert not contains_answer("it was 136 bar", ("36 bar",))
