@@ -32,9 +32,9 @@ def tiny_mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("models") / "tiny-mini"
     torch.manual_seed(0)
-    config = MiniConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48, pointer_size=16
-    )
+    # Embeddings wide enough that adapters alone can learn to write a word with certainty.
+    size = {"hidden_size": 32, "intermediate_size": 48, "pointer_size": 16, "initializer_range": 0.3}
+    config = MiniConfig(num_hidden_layers=2, num_attention_heads=2, **size)
     MiniForCausalLM(config).save_pretrained(folder)
     build_tokenizer(get_model_path()).save_pretrained(folder)
     return folder
@@ -91,3 +91,60 @@ def minilm() -> Embedder:
     from raft.models.embedder import load_embedder
 
     return load_embedder("minilm")
+
+
+NOTES = {
+    "pumps.md": """# Merrow pumps
+
+The Merrow 45 stops at 36 bar. It moves 120 litres a minute on the wash deck.
+
+The Merrow 40 stops at 40 bar. It moves 90 litres a minute and serves the bilge of the Tessaly.
+""",
+    "winches.txt": """Grappel winches
+
+The Grappel G3 lifts 1.5 tonnes and was bought in 2019. The Grappel G5 lifts 2.2 tonnes.
+Both are greased every 60 days by the apprentice Jory Mabb.
+""",
+    "rules.md": """# Lone working
+
+Whoever works alone calls the harbour office every 30 minutes on channel 8.
+
+Two missed calls send the RIB Dart to look for you.
+""",
+    "dryer.md": """# Dryer Sigrun
+
+Sigrun dries 1400 kg of wet kelp in 16 hours at 52 degrees.
+
+Its filters are washed on Mondays by Ilse Torrand.
+""",
+    "people.txt": """Staff list
+
+Ilse Tarrant is managing director since 2022. Teodor Lunt is chief engineer at Dunmarra.
+Hanne Ruud keeps the accounts and pays wages on the 25th of each month.
+""",
+    "museum.md": """# Quillan Light
+
+The museum opens at 10:30 from May to September. Noor Halvane keeps its lamp of 1868.
+""",
+}
+
+
+@pytest.fixture(scope="session")
+def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of six short documents."""
+    folder = tmp_path_factory.mktemp("notes") / "notes"
+    folder.mkdir()
+    for name, text in NOTES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def notes_index(notes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of the six documents with the real embedder."""
+    from raft.index import build_index
+    from raft.recipe import IndexSettings
+
+    folder = tmp_path_factory.mktemp("notes-index") / "index"
+    build_index([notes], folder, IndexSettings(passage_tokens=32))
+    return folder

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,8 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
 
     import raft.models.mini.modeling as mini
 
+    # Its bars for a second of loading would stand between those of our own display.
+    transformers.utils.logging.disable_progress_bar()
     source = str(MINI_FOLDER) if name == MINI else name
     device = pick_device()
     try:
@@ -60,6 +64,14 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
     context = int(positions) if positions else 1 << 20
     codec = Codec(tokenizer, style, bool(config.is_encoder_decoder))
     return LoadedModel(name, model.to(device).eval(), codec, context)
+
+
+@contextmanager
+def without_peft_noise() -> Iterator[None]:
+    """Hides one warning: peft 0.21 asks transformers for an attribute by its old name, which no user could mend."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+        yield
 
 
 class LocalGenerator:
@@ -83,7 +95,9 @@ class LocalGenerator:
         device = pick_device()
         # Merged weights answer as fast as the untuned ones; small changes would be lost if they were added in bfloat16.
         loaded = load_model(name, torch.float32 if device.type == "cpu" else None)
-        merged = PeftModel.from_pretrained(loaded.model, str(adapter)).merge_and_unload().to(pick_dtype(device))
+        with without_peft_noise():
+            merged = PeftModel.from_pretrained(loaded.model, str(adapter)).merge_and_unload()
+        merged.to(pick_dtype(device))
         return cls(LoadedModel(name, merged, loaded.codec, loaded.context_tokens))
 
     def generate(

@@ -22,7 +22,7 @@ from transformers import (
 
 from raft.errors import ModelError
 from raft.models.hardware import has_fast_bfloat16, pick_device
-from raft.models.local import LoadedModel
+from raft.models.local import LoadedModel, without_peft_noise
 from raft.models.mini.modeling import MiniConfig
 from raft.progress import Advance
 from raft.recipe import TuneSettings
@@ -119,10 +119,10 @@ def train(
     """Train on `rows` and keep the weights with the lowest loss on `validation`, where there is any."""
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)
-    model: Any = loaded.model if settings.full else get_peft_model(loaded.model, _lora(loaded, settings))
     device = pick_device()
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="raft-tune-") as checkpoints:
+    with tempfile.TemporaryDirectory(prefix="raft-tune-") as checkpoints, without_peft_noise():
+        model: Any = loaded.model if settings.full else get_peft_model(loaded.model, _lora(loaded, settings))
         strategy = "epoch" if validation else "no"
         arguments = TrainingArguments(
             output_dir=checkpoints,

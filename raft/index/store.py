@@ -1,0 +1,127 @@
+"""The two searchers behind an index: exact inner products in FAISS, and BM25 over stemmed words.
+
+The only file that imports faiss. FAISS crashes on malformed files, so it never reads one: vectors are kept as a plain
+numpy file and the exact index is built from them in memory.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import bm25s
+import faiss
+import numpy as np
+import Stemmer
+from bm25s.stopwords import STOPWORDS_EN
+from numpy.typing import NDArray
+
+from raft.errors import ArtifactError
+
+VECTORS, WORDS = "vectors.npy", "bm25"
+Ranking = list[tuple[int, float]]
+# Scores are compared to this many decimals: the last bits change with the size of a batch.
+_DECIMALS = 6
+# More candidates than wanted, so that equal scores at the end of the list are told apart by us and not by FAISS.
+_SPARE = 16
+_WORD = re.compile(r"\w+")
+_STOP_WORDS = frozenset(STOPWORDS_EN)
+
+
+class VectorStore:
+    """Exact search among unit vectors; the score is the cosine."""
+
+    def __init__(self, vectors: NDArray[np.float32]) -> None:
+        """vectors: shape (n, dimension), of any length; they are scaled to length 1."""
+        self._index = faiss.IndexFlatIP(vectors.shape[1])
+        self._index.add(_unit(vectors))
+
+    def search(self, queries: NDArray[np.float32], count: int) -> list[Ranking]:
+        """The `count` best rows for each query, best first, equal scores in the order of the rows."""
+        wanted = min(count + _SPARE, self._index.ntotal)
+        if not len(queries) or not wanted:
+            return [[] for _ in queries]
+        scores, rows = self._index.search(_unit(queries), wanted)
+        return [_best(found, line, count) for found, line in zip(rows, scores, strict=True)]
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.ascontiguousarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+
+
+def _best(rows: NDArray[np.int64], scores: NDArray[np.float32], count: int) -> Ranking:
+    rounded = np.round(scores, _DECIMALS)
+    order = np.lexsort((rows, -rounded))[:count]
+    return [(int(rows[place]), float(rounded[place])) for place in order]
+
+
+class WordStore:
+    """BM25 (Lucene's variant, k1 1.5, b 0.75) over stemmed English words without stop words."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    @classmethod
+    def build(cls, texts: Sequence[str]) -> WordStore:
+        # Every text gets a word, if only the empty one that no question holds: BM25 needs an average length.
+        rows = [words(text) or [""] for text in texts]
+        # Sorted, because the order of a set of strings differs between runs, and the files must not.
+        vocabulary = {word: number for number, word in enumerate(sorted({word for row in rows for word in row}))}
+        model = bm25s.BM25()
+        model.index(([[vocabulary[word] for word in row] for row in rows], vocabulary), show_progress=False)
+        return cls(model)
+
+    @classmethod
+    def load(cls, folder: Path) -> WordStore:
+        return cls(bm25s.BM25.load(folder, allow_pickle=False, show_progress=False))
+
+    def save(self, folder: Path) -> None:
+        self._model.save(folder, allow_pickle=False, show_progress=False)
+
+    def search(self, queries: Sequence[str], count: int) -> list[Ranking]:
+        """The `count` best rows for each query, best first; rows that share no word with it are left out."""
+        return [self._search(query, count) for query in queries]
+
+    def _search(self, query: str, count: int) -> Ranking:
+        known = words(query)
+        if not known:
+            return []
+        scores = self._model.get_scores(known)
+        rows = np.flatnonzero(scores > 0)
+        if len(rows) > count:
+            limit = np.partition(scores[rows], -count)[-count]
+            rows = rows[scores[rows] >= limit]
+        return _best(rows, scores[rows], count)
+
+
+def words(text: str) -> list[str]:
+    """The words of a text as BM25 counts them: lower case, no accents, no stop words, stemmed."""
+    plain = "".join(part for part in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(part))
+    # The stemmer keeps state, so each call has its own.
+    stems: list[str] = Stemmer.Stemmer("english").stemWords(
+        [word for word in _WORD.findall(plain) if word not in _STOP_WORDS]
+    )
+    return stems
+
+
+def save_vectors(path: Path, vectors: NDArray[np.float32]) -> None:
+    np.save(path, vectors, allow_pickle=False)
+
+
+def load_vectors(path: Path, count: int) -> NDArray[np.float32]:
+    """Vectors of an index. Raises ArtifactError where they are not `count` rows of finite float32."""
+    try:
+        vectors = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path} is no array of vectors ({error}): run `raft index` again") from error
+    if vectors.dtype != np.float32 or vectors.ndim != 2 or len(vectors) != count or not np.isfinite(vectors).all():
+        raise ArtifactError(
+            f"{path} holds {vectors.dtype} of shape {vectors.shape}, expected {count} finite rows of float32: "
+            "run `raft index` again"
+        )
+    checked: NDArray[np.float32] = vectors
+    return checked

@@ -1,0 +1,126 @@
+"""The laws of a training row, over whatever passages and settings there are."""
+
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from raft.examples.composing import Candidate, Reason, choose_distractors, compose
+from raft.prompts import REFUSAL, parse_answer
+from raft.recipe import ExampleSettings, NoOracle
+from raft.text import contains_answer
+from raft.types import Example, ExampleKind, Passage, Question
+
+ORACLE = Passage("oracle", "pumps", "Pumps", "A preface. The Merrow 45 stops at 36 bar. It is blue.", 0, 53)
+QUESTION = Question("q", "When does the Merrow 45 stop?", ("36 bar",), ("pumps",))
+
+
+def passage(number: int, text: str) -> Passage:
+    return Passage(f"p{number}", f"d{number}", "", text, 0, len(text))
+
+
+OTHERS = [passage(n, f"Winch {n} lifts {n} tonnes at pier {n * 7}.") for n in range(8)]
+BAD = [
+    ORACLE,
+    passage(90, "The old sheet said 36 bar too."),
+    passage(91, "A preface. The Merrow 45 stops at 36 kPa. It is blue."),
+    OTHERS[0],
+]
+RETRIEVED = st.permutations([*OTHERS, *BAD])
+SETTINGS = st.builds(
+    ExampleSettings,
+    num_distractors=st.integers(0, 5),
+    oracle_fraction=st.floats(0, 1),
+    no_oracle=st.sampled_from(NoOracle),
+)
+
+
+def composed(retrieved: list[Passage], chosen: ExampleSettings, seed: int) -> Example:
+    row = compose(Candidate(QUESTION, ORACLE, {}), retrieved, chosen, Random(seed))
+    assert isinstance(row, Example)
+    return row
+
+
+@given(RETRIEVED, SETTINGS, st.integers())
+def test_no_distractor_holds_the_answer_or_repeats_the_oracle_and_nothing_is_shown_twice(
+    retrieved: list[Passage], chosen: ExampleSettings, seed: int
+) -> None:
+    row = composed(retrieved, chosen, seed)
+    ids = [shown.id for shown in row.passages]
+    assert len(set(ids)) == len(ids)
+    assert "p91" not in ids
+    for shown in row.passages:
+        assert shown.oracle == (shown.id == "oracle")
+        assert shown.oracle or not contains_answer(shown.text, QUESTION.answers)
+
+
+@given(RETRIEVED, SETTINGS, st.integers())
+def test_a_row_shows_as_many_passages_with_its_oracle_as_without(
+    retrieved: list[Passage], chosen: ExampleSettings, seed: int
+) -> None:
+    assert len(composed(retrieved, chosen, seed).passages) == chosen.num_distractors + 1
+
+
+@given(RETRIEVED, st.integers())
+def test_an_oracle_fraction_of_0_and_1_means_never_and_always(retrieved: list[Passage], seed: int) -> None:
+    never = composed(retrieved, ExampleSettings(oracle_fraction=0), seed)
+    always = composed(retrieved, ExampleSettings(oracle_fraction=1), seed)
+    assert (never.kind, any(p.oracle for p in never.passages)) == (ExampleKind.NO_ORACLE, False)
+    assert (always.kind, any(p.oracle for p in always.passages)) == (ExampleKind.ORACLE, True)
+
+
+def test_the_share_of_rows_with_their_oracle_is_the_oracle_fraction() -> None:
+    kinds = [composed(OTHERS, ExampleSettings(oracle_fraction=0.8), seed).kind for seed in range(1000)]
+    # Four standard deviations of a binomial of 1,000 at 0.8.
+    assert abs(kinds.count(ExampleKind.ORACLE) - 800) < 51
+
+
+def test_the_oracle_stands_in_every_position_equally_often() -> None:
+    counts = [0, 0, 0, 0]
+    for seed in range(1000):
+        row = composed(OTHERS, ExampleSettings(oracle_fraction=1, num_distractors=3), seed)
+        counts[[shown.oracle for shown in row.passages].index(True)] += 1
+    assert all(abs(count - 250) < 55 for count in counts)
+
+
+@given(RETRIEVED, SETTINGS, st.integers())
+@settings(max_examples=50)
+def test_the_same_seed_makes_the_same_row(retrieved: list[Passage], chosen: ExampleSettings, seed: int) -> None:
+    assert composed(retrieved, chosen, seed) == composed(retrieved, chosen, seed)
+
+
+def test_the_target_quotes_the_oracle_by_its_number_and_the_answer_follows_from_the_quote() -> None:
+    row = composed(OTHERS, ExampleSettings(oracle_fraction=1), 5)
+    (quote,) = row.quotes
+    oracle = next(shown for shown in row.passages if shown.oracle)
+    assert quote.text == oracle.text[quote.start : quote.end] == "The Merrow 45 stops at 36 bar."
+    parsed = parse_answer(row.target)
+    assert row.passages[parsed.quotes[0].number - 1].oracle
+    assert parsed.quotes[0].text == quote.text
+    assert row.answer == parsed.answer == "36 bar"
+    assert row.answer in quote.text
+    assert row.reasoning == f"[{parsed.quotes[0].number}] ##begin_quote## {quote.text} ##end_quote##"
+
+
+def test_a_row_without_its_oracle_quotes_nothing_and_teaches_what_was_chosen() -> None:
+    memorise = composed(OTHERS, ExampleSettings(oracle_fraction=0, no_oracle=NoOracle.MEMORISE), 1)
+    refuse = composed(OTHERS, ExampleSettings(oracle_fraction=0, no_oracle=NoOracle.REFUSE), 1)
+    assert (memorise.answer, memorise.quotes, memorise.reasoning) == ("36 bar", (), "")
+    assert (refuse.answer, refuse.quotes, refuse.reasoning) == (REFUSAL, (), "")
+
+
+def test_an_unanswerable_question_shows_passages_and_teaches_refusal() -> None:
+    asked = Question("u", "Who painted the Merrow?", unanswerable=True)
+    row = compose(Candidate(asked, None, {}), [ORACLE, *OTHERS], ExampleSettings(), Random(0))
+    assert isinstance(row, Example)
+    assert (row.kind, row.answer) == (ExampleKind.UNANSWERABLE, REFUSAL)
+    assert not any(shown.oracle for shown in row.passages)
+
+
+def test_too_few_harmless_passages_reject_the_row_instead_of_shortening_it() -> None:
+    row = compose(Candidate(QUESTION, ORACLE, {}), OTHERS[:1], ExampleSettings(num_distractors=2), Random(0))
+    assert row is Reason.TOO_FEW_DISTRACTORS
+
+
+def test_distractors_come_in_the_order_of_retrieval() -> None:
+    assert choose_distractors(QUESTION, ORACLE, [*BAD, *OTHERS], 3) == [OTHERS[0], OTHERS[1], OTHERS[2]]

@@ -1,0 +1,30 @@
+"""The words that an answer rests on."""
+
+from raft.examples.evidence import QUOTE_CHARACTERS, find_evidence, quote_span
+
+
+def test_of_several_sentences_with_the_answer_the_one_nearest_the_question_is_taken() -> None:
+    text = "The old pump ran at 36 bar. The Merrow 45 stops at 36 bar."
+    evidence = find_evidence(text, "When does the Merrow 45 stop?", ["36 bar"])
+    assert evidence is not None
+    assert text[slice(*evidence.sentence)] == "The Merrow 45 stops at 36 bar."
+    assert text[slice(*evidence.answer)] == "36 bar"
+
+
+def test_there_is_no_evidence_where_no_sentence_holds_an_answer() -> None:
+    assert find_evidence("It stops at 136 bar.", "When?", ["36 bar"]) is None
+
+
+def test_a_long_sentence_is_cut_to_whole_words_around_the_answer() -> None:
+    text = "alpha " * 60 + "36 bar " + "omega " * 60
+    evidence = find_evidence(text, "When?", ["36 bar"])
+    assert evidence is not None
+    start, end = quote_span(text, evidence)
+    assert "36 bar" in text[start:end]
+    assert end - start <= QUOTE_CHARACTERS + 12
+    assert text[start:end].split() == [
+        *["alpha"] * text[start:end].count("alpha"),
+        "36",
+        "bar",
+        *["omega"] * text[start:end].count("omega"),
+    ]

@@ -1,0 +1,140 @@
+"""`generate_examples`: every candidate ends as a row or with a reason, and no document stands in two splits."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from raft.artifacts import Stage, read_jsonl, verified
+from raft.errors import InputError
+from raft.examples.verb import examples_fingerprint, generate_examples
+from raft.models.generator import Decoding, Generation
+from raft.progress import Advance
+from raft.prompts import Prompt, PromptStyle, joined, plain_target, question_target
+from raft.recipe import ExampleSettings
+
+SETTINGS = ExampleSettings(questions_per_passage=2, num_distractors=1, unseen_fraction=0.2, round_trip_depth=8)
+
+
+class Clerk:
+    """A generator that asks for the last word of a passage, in its words, and reads the last word back.
+
+    Every second question it writes is malformed, so that there is something to reject.
+    """
+
+    name = "clerk"
+    style = PromptStyle.COMPACT
+
+    def generate(
+        self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
+    ) -> list[Generation]:
+        return [Generation(self._write(prompt.text, row), 0.0) for row, prompt in enumerate(prompts)]
+
+    def _write(self, prompt: str, row: int) -> str:
+        words = re.findall(r"\w+", prompt)
+        if prompt.startswith("<READ>"):
+            return joined(plain_target(words[-1]))
+        if row % 2:
+            return "Here is a question about the passage!"
+        return joined(question_target(words[-1], f"What follows the words {' '.join(words[-9:-1])}?"))
+
+
+def rows(folder: Path, name: str) -> list[dict]:
+    return [row for _, row in read_jsonl(folder / name)]
+
+
+@pytest.fixture(scope="module")
+def made(notes_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("examples") / "examples"
+    generate_examples(notes_index, out, settings=SETTINGS, seed=1, generator=Clerk())
+    return out
+
+
+def test_read_is_kept_plus_rejected_and_each_rejection_is_listed(made: Path) -> None:
+    manifest = verified(made, Stage.EXAMPLES)
+    kept = sum(len(rows(made, f"{split}.jsonl")) for split in ("train", "validation", "test"))
+    rejected = rows(made, "rejected.jsonl")
+    assert manifest.ledger.kept == kept > 0
+    assert manifest.ledger.read == kept + len(rejected)
+    assert {row["reason"] for row in rejected} == set(manifest.ledger.rejected)
+    assert "not in the form that was asked for" in manifest.ledger.rejected
+
+
+def test_no_document_stands_in_two_splits_and_none_is_asked_about_that_is_unseen(made: Path) -> None:
+    splits = {row["document_id"]: row["split"] for row in rows(made, "splits.jsonl")}
+    assert "unseen" in splits.values()
+    for split in ("train", "validation", "test"):
+        for row in rows(made, f"{split}.jsonl"):
+            assert {splits[document_id] for document_id in row["document_ids"]} == {split}
+
+
+def test_a_row_on_disk_is_complete_and_its_quotes_are_slices(made: Path) -> None:
+    fields = ["id", "question_id", "question", "answers", "document_ids", "passages", "reasoning", "quotes"]
+    for row in rows(made, "train.jsonl"):
+        assert list(row) == [*fields, "answer", "target", "kind", "provenance"]
+        texts = {passage["id"]: passage["text"] for passage in row["passages"]}
+        for quote in row["quotes"]:
+            assert texts[quote["passage_id"]][quote["start"] : quote["end"]] == quote["text"]
+
+
+def test_the_same_seed_makes_the_same_bytes_and_another_does_not(made: Path, notes_index: Path, tmp_path: Path) -> None:
+    generate_examples(notes_index, tmp_path / "again", settings=SETTINGS, seed=1, generator=Clerk())
+    generate_examples(notes_index, tmp_path / "other", settings=SETTINGS, seed=2, generator=Clerk())
+    assert verified(tmp_path / "again", Stage.EXAMPLES) == verified(made, Stage.EXAMPLES)
+    assert verified(tmp_path / "other", Stage.EXAMPLES).outputs != verified(made, Stage.EXAMPLES).outputs
+
+
+def test_the_fingerprint_names_the_work_before_it_is_done(made: Path, notes_index: Path) -> None:
+    digest = verified(notes_index, Stage.INDEX).digest
+    assert examples_fingerprint(digest, None, SETTINGS, 1) == verified(made, Stage.EXAMPLES).fingerprint
+    assert examples_fingerprint(digest, None, SETTINGS, 2) != verified(made, Stage.EXAMPLES).fingerprint
+
+
+def questions_file(folder: Path, *questions: dict) -> Path:
+    path = folder / "questions.jsonl"
+    path.write_text("".join(json.dumps(question) + "\n" for question in questions))
+    return path
+
+
+def test_brought_questions_get_their_passage_from_the_named_document_or_by_search(
+    notes_index: Path, tmp_path: Path
+) -> None:
+    path = questions_file(
+        tmp_path,
+        {
+            "id": "a",
+            "question": "At what pressure does the Merrow 45 stop?",
+            "answers": ["36 bar"],
+            "document_ids": ["pumps.md"],
+        },
+        {"id": "b", "question": "How heavy may a load on the Grappel G5 be?", "answers": ["2.2 tonnes"]},
+        {"id": "c", "question": "Who painted the Tessaly?", "answers": [], "unanswerable": True},
+        {"id": "d", "question": "How deep is the Sound?", "answers": ["41 fathoms"], "document_ids": ["pumps.md"]},
+    )
+    chosen = ExampleSettings(num_distractors=1, oracle_fraction=1, validation_fraction=0, test_fraction=0)
+    generate_examples(notes_index, tmp_path / "out", path, chosen)
+    made = {row["question_id"]: row for row in rows(tmp_path / "out", "train.jsonl")}
+    assert made["a"]["provenance"] == {"source": "given", "evidence": "named"}
+    assert made["a"]["quotes"][0]["text"] == "The Merrow 45 stops at 36 bar."
+    assert made["b"]["provenance"] == {"source": "given", "evidence": "found by search"}
+    assert made["b"]["document_ids"] == ["winches.txt"]
+    assert made["c"]["kind"] == "unanswerable"
+    assert [row["question_id"] for row in rows(tmp_path / "out", "rejected.jsonl")] == ["d"]
+
+
+def test_a_question_about_a_document_that_is_not_there_is_an_error_and_leaves_nothing(
+    notes_index: Path, tmp_path: Path
+) -> None:
+    path = questions_file(tmp_path, {"id": "a", "question": "Why?", "answers": ["x"], "document_ids": ["gone.md"]})
+    with pytest.raises(InputError, match=r"'a' names document 'gone.md'"):
+        generate_examples(notes_index, tmp_path / "out", path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["questions.jsonl"]
+
+
+def test_when_nothing_is_left_to_train_on_the_error_says_why(notes_index: Path, tmp_path: Path) -> None:
+    path = questions_file(tmp_path, {"id": "a", "question": "Why?", "answers": ["no such words"], "document_ids": []})
+    with pytest.raises(InputError, match="1 x no passage of its documents holds an answer"):
+        generate_examples(notes_index, tmp_path / "out", path)
+    assert not (tmp_path / "out").exists()

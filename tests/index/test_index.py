@@ -1,0 +1,191 @@
+"""An index from folder to answers: committed whole, checked before use, and retrieving the right passages."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from raft.artifacts import MANIFEST, Ledger, read_manifest
+from raft.errors import ArtifactError, InputError
+from raft.index import Index, RetrievalMode, build_index, index_fingerprint
+from raft.index.fusion import RANK_CONSTANT
+from raft.models.embedder import Embedder
+from raft.recipe import IndexSettings
+
+SETTINGS = IndexSettings(passage_tokens=32)
+TEXTS = {
+    "merrow-40.md": "# Merrow 40\n\nThe Merrow 40 plunger pump runs at no more than 40 bar.\n\nIts oil cap is red.",
+    "merrow-45.md": "# Merrow 45\n\nThe Merrow 45 plunger pump runs at no more than 45 bar.\n\nIts oil cap is blue.",
+    "leave.txt": "Every member has thirty days of leave in a year. Leave is asked for in writing.",
+    "winch.txt": "The winch at Hask Landing lifts two tonnes. Nobody stands in the bight of a rope.",
+    "notes.xyz": "nothing",
+}
+QUESTIONS = ["How many vacation days do I get?", "Merrow 45 maximum pressure", "load of the winch"]
+
+
+@pytest.fixture(scope="session")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("documents")
+    for name, text in TEXTS.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def folder(documents: Path, tmp_path_factory: pytest.TempPathFactory, minilm: Embedder) -> Path:
+    out = tmp_path_factory.mktemp("work") / "index"
+    build_index([documents], out, SETTINGS, embedder=minilm)
+    return out
+
+
+@pytest.fixture(scope="session")
+def index(folder: Path, minilm: Embedder) -> Index:
+    return Index.open(folder, minilm)
+
+
+@pytest.mark.parametrize("mode", list(RetrievalMode))
+def test_each_mode_finds_the_right_document(index: Index, mode: RetrievalMode) -> None:
+    found = index.retrieve(QUESTIONS[1:], 2, mode)
+    assert [passages[0].passage.document_id for passages in found] == ["merrow-45.md", "winch.txt"]
+    for passages in found:
+        assert len({scored.passage.id for scored in passages}) == len(passages)
+        assert len(passages) == 2 or mode is RetrievalMode.LEXICAL
+        assert passages[0].score >= passages[-1].score > 0
+
+
+def test_meaning_finds_what_shares_no_word(index: Index) -> None:
+    dense, lexical = (
+        index.retrieve(QUESTIONS[:1], 1, mode)[0] for mode in (RetrievalMode.DENSE, RetrievalMode.LEXICAL)
+    )
+    assert dense[0].passage.document_id == "leave.txt"
+    assert [scored.passage.document_id for scored in lexical] in ([], ["leave.txt"])
+
+
+def test_hybrid_scores_are_the_reciprocal_ranks_of_the_other_two(index: Index) -> None:
+    everything = len(index.passages)
+    expected: dict[str, float] = {}
+    for mode in (RetrievalMode.DENSE, RetrievalMode.LEXICAL):
+        for rank, scored in enumerate(index.retrieve(QUESTIONS[1:2], everything, mode)[0], 1):
+            expected[scored.passage.id] = expected.get(scored.passage.id, 0) + 1 / (RANK_CONSTANT + rank)
+    hybrid = index.retrieve(QUESTIONS[1:2], everything)[0]
+    assert {scored.passage.id: scored.score for scored in hybrid} == pytest.approx(expected)
+    order = [(-scored.score, scored.passage.id) for scored in hybrid]
+    assert order == sorted(order)
+
+
+def test_questions_together_are_answered_as_one_by_one(index: Index) -> None:
+    together = index.retrieve(QUESTIONS, 3)
+    alone = [index.retrieve([question], 3)[0] for question in QUESTIONS]
+    assert [[s.passage.id for s in line] for line in together] == [[s.passage.id for s in line] for line in alone]
+    assert index.retrieve([], 3) == []
+
+
+def test_more_passages_than_there_are_gives_all_of_them(index: Index) -> None:
+    assert len(index.retrieve(QUESTIONS, 1000, RetrievalMode.DENSE)[0]) == len(index.passages)
+    with pytest.raises(InputError, match="k is 0"):
+        index.retrieve(QUESTIONS, 0)
+
+
+def test_passages_are_slices_of_the_documents_of_the_index(index: Index) -> None:
+    assert set(index.documents) == {"leave.txt", "merrow-40.md", "merrow-45.md", "winch.txt"}
+    for passage in index.passages:
+        assert passage.text == index.documents[passage.document_id].text[passage.start : passage.end]
+        assert index.passage(passage.id) is passage
+    with pytest.raises(ArtifactError, match="has no passage 0123"):
+        index.passage("0123")
+
+
+def test_the_manifest_says_what_was_read_and_skipped(index: Index, folder: Path, documents: Path) -> None:
+    manifest = index.manifest
+    assert manifest.ledger == Ledger(5, 4, {"no reader for .xyz files": 1})
+    assert manifest.counts == {"files": 4, "documents": 4, "passages": len(index.passages), "skipped": 1}
+    assert manifest.settings["passage_tokens"] == 32
+    assert manifest.fingerprint == index_fingerprint([documents], SETTINGS)
+    assert json.loads((folder / "skipped.jsonl").read_text()) == {
+        "source": "notes.xyz",
+        "reason": "no reader for .xyz files",
+    }
+
+
+def test_the_fingerprint_of_the_work_changes_with_documents_and_settings(documents: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(documents, copy)
+    before = index_fingerprint([copy], SETTINGS)
+    assert before == index_fingerprint([documents], SETTINGS)
+    assert before != index_fingerprint([copy], IndexSettings(passage_tokens=33))
+    (copy / "winch.txt").write_text("The winch lifts three tonnes.")
+    assert before != index_fingerprint([copy], SETTINGS)
+
+
+def test_the_same_documents_give_the_same_bytes(
+    documents: Path, folder: Path, tmp_path: Path, minilm: Embedder
+) -> None:
+    again = build_index([documents], tmp_path / "index", SETTINGS, seed=3, embedder=minilm)
+    assert again == read_manifest(folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("documents.jsonl", "passages.jsonl", "skipped.jsonl", "vectors.npy"),
+        *(f"bm25/{part}.csc.index.npy" for part in ("data", "indices", "indptr")),
+        *("bm25/vocab.index.json", "bm25/params.index.json"),
+    ],
+)
+def test_a_damaged_byte_in_any_file_is_noticed_before_it_is_used(folder: Path, tmp_path: Path, name: str) -> None:
+    copy = tmp_path / "index"
+    shutil.copytree(folder, copy)
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} >= {name, MANIFEST}
+    raw = bytearray((copy / name).read_bytes())
+    raw[len(raw) // 2] ^= 1
+    (copy / name).write_bytes(raw)
+    with pytest.raises(ArtifactError, match=f"{name} is damaged"):
+        Index.open(copy)
+
+
+def test_a_manifest_that_leaves_a_file_out_is_refused(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "index"
+    shutil.copytree(folder, copy)
+    raw = json.loads((copy / MANIFEST).read_text())
+    del raw["outputs"]["vectors.npy"]
+    (copy / MANIFEST).write_text(json.dumps(raw))
+    with pytest.raises(ArtifactError, match=r"no vectors\.npy in its manifest"):
+        Index.open(copy)
+
+
+def test_a_folder_that_holds_something_else_is_refused_and_kept(documents: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.md").write_text("precious")
+    with pytest.raises(ArtifactError, match="holds something that raft did not make"):
+        build_index([documents], tmp_path, SETTINGS)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.md"]
+
+
+def test_a_failed_build_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        build_index([tmp_path / "nowhere"], tmp_path / "index", SETTINGS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_embedder_with_other_weights_is_refused(folder: Path, minilm: Embedder) -> None:
+    class Other:
+        name, fingerprint, window = "other", "0" * 64, minilm.window
+        encode, count_tokens = minilm.encode, minilm.count_tokens
+
+    with pytest.raises(ArtifactError, match="was made with embedder 53aa5117, but 'other' is 00000000"):
+        Index.open(folder, Other())
+
+
+def test_the_index_loads_its_own_embedder_when_it_needs_one(folder: Path, index: Index) -> None:
+    own = Index.open(folder)
+    found = own.retrieve(QUESTIONS, 2, RetrievalMode.DENSE)
+    assert found == index.retrieve(QUESTIONS, 2, RetrievalMode.DENSE)
+
+
+def test_importing_the_packages_loads_nothing_heavy() -> None:
+    code = "import sys, raft.corpus, raft.index, raft.models.embedder; "
+    code += "print([name for name in ('numpy', 'torch', 'faiss', 'bm25s', 'bs4', 'pypdf') if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert result.stdout.strip() == "[]"

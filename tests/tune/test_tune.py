@@ -1,0 +1,148 @@
+"""Tuning: the right rows, loss on targets alone, equal budgets, adapters that answer when they are loaded again."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from raft.artifacts import Stage, read_jsonl, verified
+from raft.errors import ArtifactError, ModelError
+from raft.examples.verb import generate_examples
+from raft.models.generator import Decoding, load_generator
+from raft.models.local import load_model
+from raft.models.tuned import read_tuned
+from raft.prompts import PromptStyle, closed_book_prompt, joined
+from raft.recipe import ExampleSettings, TuneSettings, TuningMethod
+from raft.tune.rows import read_rows
+from raft.tune.training import IGNORED, Collator, encode_rows
+from raft.tune.verb import model_fingerprint, tune
+
+QUESTIONS = [
+    ("What pressure ends the Merrow 45?", "36 bar", "pumps.md"),
+    ("What pressure ends the Merrow 40?", "40 bar", "pumps.md"),
+    ("How much does the Grappel G3 lift?", "1.5 tonnes", "winches.txt"),
+    ("How often must someone alone call?", "every 30 minutes", "rules.md"),
+    ("How hot does Sigrun get?", "52 degrees", "dryer.md"),
+    ("Who keeps the books?", "Hanne Ruud", "people.txt"),
+    ("When are the doors of Quillan Light open from?", "10:30", "museum.md"),
+]
+
+
+@pytest.fixture(scope="module")
+def examples(notes_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tune")
+    rows = [
+        {"id": str(n), "question": question, "answers": [answer], "document_ids": [document]}
+        for n, (question, answer, document) in enumerate(QUESTIONS)
+    ] + [{"id": "u", "question": "Who painted the Tessaly?", "answers": [], "unanswerable": True}]
+    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    chosen = ExampleSettings(num_distractors=1, validation_fraction=0.2, test_fraction=0)
+    generate_examples(notes_index, folder / "examples", folder / "questions.jsonl", chosen)
+    return folder / "examples"
+
+
+@pytest.fixture(scope="module")
+def settings(tiny_mini: Path) -> TuneSettings:
+    return TuneSettings(
+        model=str(tiny_mini), num_train_epochs=2, per_device_train_batch_size=4, learning_rate=0.01, r=4
+    )
+
+
+def test_both_methods_learn_from_the_same_questions(examples: Path) -> None:
+    path = examples / "train.jsonl"
+    raft, dsf = (read_rows(path, method, PromptStyle.COMPACT) for method in TuningMethod)
+    assert [row.id for row in raft] == [row.id for row in dsf]
+    for on_disk, with_passages, alone in zip(read_jsonl(path), raft, dsf, strict=True):
+        row = on_disk[1]
+        assert joined(with_passages.target) == row["target"]
+        assert all(passage["text"] in with_passages.prompt.text for passage in row["passages"])
+        assert alone.prompt == closed_book_prompt(row["question"], PromptStyle.COMPACT)
+        assert not any(passage["text"] in alone.prompt.text for passage in row["passages"])
+
+
+def test_a_row_whose_target_was_changed_by_hand_is_refused(examples: Path, tmp_path: Path) -> None:
+    row = next(read_jsonl(examples / "train.jsonl"))[1]
+    (tmp_path / "train.jsonl").write_text(json.dumps({**row, "target": "<ANSWER>: something else"}) + "\n")
+    with pytest.raises(ArtifactError, match="line 1: the target does not follow"):
+        read_rows(tmp_path / "train.jsonl", TuningMethod.RAFT, PromptStyle.COMPACT)
+
+
+@pytest.mark.parametrize("method", TuningMethod)
+def test_the_labels_are_the_whole_target_and_nothing_of_the_prompt(
+    method: TuningMethod, examples: Path, tiny_mini: Path
+) -> None:
+    loaded = load_model(str(tiny_mini), torch.float32)
+    rows = read_rows(examples / "train.jsonl", method, PromptStyle.COMPACT)
+    batch = Collator(loaded)(encode_rows(rows, loaded))
+    for row, ids, labels in zip(rows, batch["input_ids"], batch["labels"], strict=True):
+        learnt = ids[labels != IGNORED]
+        assert learnt.tolist() == loaded.codec.target_ids(row.target)
+    assert torch.equal(batch["token_type_ids"], (batch["labels"] != IGNORED).long())
+
+
+def test_a_row_that_does_not_fit_is_an_error_and_never_cut(examples: Path, tiny_mini: Path) -> None:
+    loaded = load_model(str(tiny_mini), torch.float32)
+    loaded.context_tokens = 20
+    with pytest.raises(ModelError, match=r"and '.*tiny-mini' holds 20"):
+        encode_rows(read_rows(examples / "train.jsonl", TuningMethod.RAFT, PromptStyle.COMPACT), loaded)
+
+
+def test_both_methods_take_the_same_number_of_steps(examples: Path, settings: TuneSettings, tmp_path: Path) -> None:
+    rows = sum(1 for _ in read_jsonl(examples / "train.jsonl"))
+    for method in TuningMethod:
+        tune(examples, tmp_path / method, method, settings)
+    raft, dsf = (read_tuned(tmp_path / method) for method in TuningMethod)
+    assert raft.steps == dsf.steps == -(-rows // 4) * 2
+    assert raft.document_ids == dsf.document_ids
+
+
+@pytest.mark.parametrize(("full", "rate"), [(False, 0.02), (True, 0.01)])
+def test_training_lowers_the_loss_and_the_saved_model_answers_as_trained(
+    full: bool, rate: float, examples: Path, settings: TuneSettings, tmp_path: Path
+) -> None:
+    longer = {"full": full, "num_train_epochs": 40, "learning_rate": rate, "alpha": 8, "early_stopping_patience": 99}
+    tune(examples, tmp_path / "model", TuningMethod.DSF, settings.model_copy(update=longer))
+    tuned = read_tuned(tmp_path / "model")
+    losses = [entry["loss"] for entry in tuned.losses if "loss" in entry]
+    assert losses[-1] < 0.8 * losses[0]
+    base = load_generator(settings.model)
+    adapted = load_generator(settings.model, tmp_path / "model")
+    prompts = [closed_book_prompt(question, base.style) for question, _, _ in QUESTIONS]
+    before, after = (model.generate(prompts, Decoding(max_new_tokens=8)) for model in (base, adapted))
+    assert not any(generation.text.startswith("<ANSWER>:") for generation in before)
+    # Most of them: the weights kept are those of the epoch that validation liked best, not of the last.
+    assert sum(generation.text.startswith("<ANSWER>:") for generation in after) > len(QUESTIONS) / 2
+
+
+def test_the_model_folder_says_what_it_was_made_from_and_holds_no_paths_of_this_machine(
+    examples: Path, settings: TuneSettings, tmp_path: Path
+) -> None:
+    tune(examples, tmp_path / "model", TuningMethod.RAFT, settings)
+    manifest = verified(tmp_path / "model", Stage.MODEL)
+    digest = verified(examples, Stage.EXAMPLES).digest
+    assert manifest.fingerprint == model_fingerprint(digest, TuningMethod.RAFT, settings, 0)
+    assert read_tuned(tmp_path / "model").index_digest == verified(examples, Stage.EXAMPLES).inputs["index"]
+    text = "".join(
+        path.read_text(errors="replace") for path in (tmp_path / "model").iterdir() if path.suffix == ".json"
+    )
+    assert str(tmp_path) not in text
+
+
+@pytest.mark.parametrize("kind", ["llama", "t5"])
+def test_models_of_other_kinds_are_tuned_too(
+    kind: str, examples: Path, settings: TuneSettings, tmp_path: Path, tiny_chat: Callable[[str], Path]
+) -> None:
+    chosen = settings.model_copy(update={"model": str(tiny_chat(kind)), "num_train_epochs": 1})
+    tune(examples, tmp_path / "model", TuningMethod.RAFT, chosen)
+    generator = load_generator(chosen.model, tmp_path / "model")
+    written = generator.generate([closed_book_prompt("Who?", generator.style)], Decoding(max_new_tokens=4))
+    assert len(written) == 1
+    assert read_tuned(tmp_path / "model").style is PromptStyle.CHAT
+
+
+def test_a_folder_that_is_no_training_set_is_refused(notes_index: Path, settings: TuneSettings, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="stage 'index', not 'examples'"):
+        tune(notes_index, tmp_path / "model", TuningMethod.RAFT, settings)
+    assert list(tmp_path.iterdir()) == []
