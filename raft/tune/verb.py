@@ -85,8 +85,10 @@ def _recorded(method: TuningMethod, settings: TuneSettings, seed: int) -> dict[s
 
 
 def _save(result: TrainingResult, loaded: LoadedModel, settings: TuneSettings, folder: Path) -> None:
-    if not settings.full:
-        # peft would record where the base lies on this machine.
+    if settings.full:
+        result.model.save_pretrained(folder)
+    else:
+        # peft would record where the base lies on this machine, and look the base up on the hub.
         result.model.peft_config["default"].base_model_name_or_path = settings.model
-    result.model.save_pretrained(folder)
+        result.model.save_pretrained(folder, save_embedding_layers=False)
     loaded.codec.tokenizer.save_pretrained(folder)

@@ -1,0 +1,56 @@
+"""Reading-comprehension rows and the paragraphs of their articles: what training and checking `mini` both need."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import bm25s
+
+from raft.text import contains_answer
+
+
+@dataclass(frozen=True)
+class Row:
+    """One question with the paragraph that it was asked about; no answers where the paragraph holds none."""
+
+    title: str
+    context: str
+    question: str
+    answers: tuple[str, ...]
+
+
+def load_rows(path: Path) -> list[Row]:
+    """Rows of JSON Lines with title, context, question, answers[]."""
+    with path.open(encoding="utf-8") as lines:
+        records = [json.loads(line) for line in lines if line.strip()]
+    return [
+        Row(record["title"].replace("_", " "), record["context"], record["question"], tuple(record["answers"]))
+        for record in records
+    ]
+
+
+class Articles:
+    """The paragraphs of each article, with BM25 over them to find passages that look right and are not."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.texts: dict[str, list[str]] = defaultdict(list)
+        for row in rows:
+            if row.context not in self.texts[row.title]:
+                self.texts[row.title].append(row.context)
+        self._searchers = {}
+        for title, texts in self.texts.items():
+            self._searchers[title] = bm25s.BM25()
+            self._searchers[title].index(bm25s.tokenize(texts, show_progress=False), show_progress=False)
+
+    def ranked(self, row: Row) -> Iterator[str]:
+        """Paragraphs of the same article, best match first, without its own and without any that holds an answer."""
+        texts = self.texts[row.title]
+        query = bm25s.tokenize(row.question, show_progress=False)
+        ranked, _ = self._searchers[row.title].retrieve(query, k=len(texts), show_progress=False)
+        for index in ranked[0]:
+            if texts[index] != row.context and not contains_answer(texts[index], row.answers):
+                yield texts[index]
