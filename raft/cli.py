@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders of documents.")]
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders of documents.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write; replaced whole if raft made it.")]
 IndexDir = Annotated[Path, typer.Option("--index", help="Folder that `raft index` made.")]
 RecipeFile = Annotated[Path | None, typer.Option("--recipe", "-c", help="YAML file of settings (`raft init`).")]
@@ -259,7 +259,7 @@ def _print_answer(answer: Answer) -> None:
 def main() -> None:
     """Run the command line; whatever the user can mend is one line and exit code 2."""
     try:
-        app()
+        app(prog_name="raft")
     except RaftError as error:
         print(f"raft: {error}", file=sys.stderr)
         sys.exit(2)

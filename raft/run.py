@@ -44,6 +44,7 @@ def run(
     asked = read_questions(questions) if questions is not None else None
     if train_questions is not None:
         read_questions(train_questions)
+    index_work = index_fingerprint(paths, recipe.index)
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_text(json.dumps(recipe.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
     index, examples, evaluation = out / "index", out / "examples", out / "evaluation"
@@ -59,7 +60,7 @@ def run(
     index_digest = stage(
         index,
         Stage.INDEX,
-        index_fingerprint(paths, recipe.index),
+        index_work,
         lambda: build_index(paths, index, recipe.index, recipe.seed, progress),
     )
     examples_digest = stage(

@@ -216,28 +216,26 @@ def _compare(
 
 
 def comparison_table(summary: Summary) -> list[tuple[str, ...]]:
-    """The arms as rows of text, the first of them the heading; shares are in points with their interval."""
-    shown = [metric for metric in (F1, EXACT_MATCH) if any(metric.name in arm for arm in summary["arms"].values())]
-    kept = [metric for metric in (REFUSED, ABSTAINED) if any(metric.name in arm for arm in summary["arms"].values())]
+    """The arms as rows of text, the first of them the heading, narrow enough for a terminal of 80 columns.
+
+    Shares are in points; F1 has its interval, `summary.json` and the report have all of them.
+    """
+    metrics = [m for m in (EXACT_MATCH, REFUSED, ABSTAINED) if any(m.name in arm for arm in summary["arms"].values())]
     regimes = list(summary["regimes"])
+    level = f"{100 * summary['confidence']:.0f} %"
     rows: list[tuple[str, ...]] = [
         (
             "Arm",
-            *(metric.label for metric in shown),
-            *(f"F1, {regime} documents" for regime in regimes),
-            *(metric.label for metric in kept),
+            f"F1 ({level} interval)",
+            *(f"F1 {regime}" for regime in regimes),
+            *(metric.label for metric in metrics),
         )
     ]
-    for name, metrics in summary["arms"].items():
+    for name, measured in summary["arms"].items():
         by_regime = (summary["regimes"][regime]["arms"].get(name, {}).get(F1.name) for regime in regimes)
-        rows.append(
-            (
-                name,
-                *(interval_text(metrics.get(metric.name)) for metric in shown),
-                *(interval_text(interval) for interval in by_regime),
-                *(interval_text(metrics.get(metric.name)) for metric in kept),
-            )
-        )
+        others = (measured.get(metric.name) for metric in metrics)
+        shares = (f"{100 * interval['mean']:.1f}" if interval else "" for interval in (*by_regime, *others))
+        rows.append((name, interval_text(measured.get(F1.name)), *shares))
     return rows
 
 

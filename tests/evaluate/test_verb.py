@@ -181,7 +181,7 @@ def test_a_damaged_index_is_refused(world: Any, tmp_path: Path) -> None:
 def test_the_table_has_a_row_an_arm_under_its_heading(world: Any, tmp_path: Path) -> None:
     heading, *rows = comparison_table(run(world, tmp_path / "evaluation").summary)
     assert heading == (
-        "Arm", "F1", "Exact match", "F1, seen documents", "F1, unseen documents", "Refused", "Refused rightly",
+        "Arm", "F1 (95 % interval)", "F1 seen", "F1 unseen", "Exact match", "Refused", "Refused rightly",
     )  # fmt: skip
     assert [row[0] for row in rows] == ["base", "rag", "dsf", "dsf+rag", "raft"]
     assert rows[-1][1] == "100.0 (100.0 to 100.0)"

@@ -1,0 +1,140 @@
+"""The command line: bad input is one line, exit code 2, and leaves nothing; help and errors come at once."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from raft import cli
+
+VERBS = ("index", "generate", "tune", "evaluate", "query", "serve", "run", "init")
+
+
+def raft(
+    *arguments: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of one call in this process."""
+    monkeypatch.setattr(sys, "argv", ["raft", *map(str, arguments)])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+        raise SystemExit(0)
+    printed = capsys.readouterr()
+    return int(left.value.code or 0), printed.out, printed.err
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    return lambda *arguments: raft(*arguments, capsys=capsys, monkeypatch=monkeypatch)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_a_help_that_names_its_options(verb: str, call) -> None:
+    code, out, _ = call(verb, "--help")
+    assert code == 0
+    assert out.startswith("Usage: raft")
+    assert len(out.splitlines()) > 5
+
+
+def test_without_arguments_the_help_lists_every_verb(call) -> None:
+    _, out, err = call()
+    assert all(verb in out + err for verb in VERBS)
+
+
+def write(path: Path, *rows: dict) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+GOOD = {"id": "a", "question": "Why?", "answers": ["x"]}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([GOOD, GOOD], "line 2"),
+        ([GOOD, {"id": "b", "answers": ["x"]}], "line 2"),
+        ([{"id": "a", "question": "Why?", "answers": []}], "line 1"),
+        ([{"id": "a", "question": "Why?", "answers": "x"}], "line 1"),
+    ],
+)
+def test_bad_questions_are_named_by_their_line_before_any_work(
+    rows: list[dict], message: str, notes: Path, tmp_path: Path, call
+) -> None:
+    path = write(tmp_path / "questions.jsonl", *rows)
+    code, out, err = call("run", notes, "--questions", path, "--out", tmp_path / "out")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "questions.jsonl" in err and message in err
+    assert [entry.name for entry in tmp_path.iterdir()] == ["questions.jsonl"]
+
+
+def test_a_missing_and_an_empty_folder_are_one_line(tmp_path: Path, call) -> None:
+    (tmp_path / "empty").mkdir()
+    for folder in ("missing", "empty"):
+        for verb in ("index", "run"):
+            code, _, err = call(verb, tmp_path / folder, "--out", tmp_path / "out")
+            assert code == 2
+            assert err.count("\n") == 1
+            assert folder in err
+    assert [entry.name for entry in tmp_path.iterdir()] == ["empty"]
+
+
+def test_an_output_folder_that_holds_something_else_is_left_alone(notes: Path, tmp_path: Path, call) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    for verb in ("index", "run"):
+        code, _, err = call(verb, notes, "--out", tmp_path)
+        assert code == 2
+        assert "raft did not make" in err
+    assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--set", "tune.epochs=3"), "there is no setting 'tune.epochs'"),
+        (("--set", "tune.num_train_epochs=many"), "tune.num_train_epochs"),
+        (("--set", "nonsense"), "is not A.B=C"),
+        (("--recipe", "gone.yaml"), "gone.yaml does not exist"),
+    ],
+)
+def test_wrong_settings_are_one_line(
+    arguments: tuple[str, ...], message: str, notes: Path, tmp_path: Path, call
+) -> None:
+    code, _, err = call("index", notes, "--out", tmp_path / "out", *arguments)
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_settings_are_taken_from_recipe_then_set_then_flag(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("seed: 1\ntune:\n  num_train_epochs: 7\n  r: 4\n")
+    chosen = cli._recipe(recipe, ["tune.r=9", "index.embedder=other", "tune.full=false"], 5)
+    assert (chosen.seed, chosen.tune.num_train_epochs, chosen.tune.r, chosen.tune.full) == (5, 7, 9, False)
+    assert chosen.index.embedder == "other"
+
+
+def test_models_are_named_once_and_with_a_folder(notes_index: Path, tmp_path: Path, call) -> None:
+    path = write(tmp_path / "q.jsonl", GOOD)
+    for model in ("raft", "raft=", "=x"):
+        code, _, err = call(
+            "evaluate", "--index", notes_index, "--questions", path, "--model", model, "--out", tmp_path / "out"
+        )
+        assert code == 2
+        assert "NAME=DIR" in err
+
+
+def test_a_model_of_another_index_is_refused_before_it_is_loaded(notes_index: Path, tmp_path: Path, call) -> None:
+    code, _, err = call("query", "Why?", "--index", notes_index, "--model", tmp_path)
+    assert code == 2
+    assert err.count("\n") == 1
+
+
+def test_the_recipe_that_init_writes_is_taken_back(tmp_path: Path, call) -> None:
+    code, out, _ = call("init", tmp_path / "recipe.yaml")
+    assert code == 0
+    assert "recipe.yaml" in out
+    code, _, err = call("init", tmp_path / "recipe.yaml")
+    assert code == 2
+    assert "exists" in err

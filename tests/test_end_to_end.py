@@ -1,0 +1,119 @@
+"""The main job through the command line, with the shipped model: a folder of documents in, a verdict out."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SETTINGS = {
+    "index.passage_tokens": 32,
+    "generate.num_distractors": 1,
+    "generate.questions_per_passage": 6,
+    "generate.round_trip_depth": 8,
+    "generate.unseen_fraction": 0.2,
+    "tune.num_train_epochs": 1,
+    "evaluate.top_k": 2,
+    "evaluate.bootstrap_samples": 200,
+}
+FLAGS = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
+ASKED = [
+    ("a", "At what pressure does the Merrow 45 stop?", "36 bar", "pumps.md"),
+    ("b", "How much can the Grappel G5 lift?", "2.2 tonnes", "winches.txt"),
+    ("c", "Who keeps the lamp at Quillan Light?", "Noor Halvane", "museum.md"),
+]
+QUESTIONS = [
+    *({"id": i, "question": q, "answers": [answer], "document_ids": [document]} for i, q, answer, document in ASKED),
+    {"id": "d", "question": "Who painted the Tessaly?", "answers": [], "unanswerable": True},
+]
+
+
+def raft(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "raft.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def run(notes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[object], str]:
+    """The folder of one whole run, its command and what it printed."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "questions.jsonl").write_text("".join(json.dumps(question) + "\n" for question in QUESTIONS))
+    command = ["run", notes, "--questions", folder / "questions.jsonl", "--out", folder / "out", *FLAGS]
+    done = raft(*command)
+    assert done.returncode == 0, done.stderr
+    return folder / "out", command, done.stdout
+
+
+def test_it_ends_with_the_table_of_the_five_arms_a_verdict_and_the_report(run: tuple[Path, list[object], str]) -> None:
+    out, _, printed = run
+    for arm in ("base", "rag", "dsf", "dsf+rag", "raft"):
+        assert f" {arm} " in printed
+    assert "raft and rag" in printed or "raft beats rag" in printed or "rag beats raft" in printed
+    assert printed.rstrip().endswith(str(out / "evaluation" / "report.html"))
+    assert (out / "evaluation" / "report.html").is_file()
+
+
+def test_every_arm_answered_the_same_questions_from_the_same_passages(run: tuple[Path, list[object], str]) -> None:
+    rows = [json.loads(line) for line in (run[0] / "evaluation" / "predictions.jsonl").read_text().splitlines()]
+    by_arm = {arm: {r["question_id"]: r for r in rows if r["arm"] == arm} for arm in {r["arm"] for r in rows}}
+    assert set(by_arm) == {"base", "rag", "dsf", "dsf+rag", "raft"}
+    for answers in by_arm.values():
+        assert sorted(answers) == ["a", "b", "c", "d"]
+    shown = [{q: r["passage_ids"] for q, r in by_arm[arm].items()} for arm in ("rag", "dsf+rag", "raft")]
+    assert shown[0] == shown[1] == shown[2]
+    assert all(r["passage_ids"] == [] for arm in ("base", "dsf") for r in by_arm[arm].values())
+
+
+def test_a_shown_quote_is_always_a_slice_of_a_shown_passage(run: tuple[Path, list[object], str]) -> None:
+    passages = {
+        row["id"]: row["text"]
+        for row in map(json.loads, (run[0] / "index" / "passages.jsonl").read_text().splitlines())
+    }
+    for line in (run[0] / "evaluation" / "predictions.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        for quote in row["quotes"]:
+            assert quote["passage_id"] in row["passage_ids"]
+            assert passages[quote["passage_id"]][quote["start"] : quote["end"]] == quote["text"]
+
+
+def test_a_second_run_skips_every_stage_and_prints_the_same(run: tuple[Path, list[object], str]) -> None:
+    again = raft(*run[1])
+    assert again.returncode == 0, again.stderr
+    assert again.stderr.count("unchanged, skipped") == 5
+    assert again.stdout == run[2]
+
+
+def test_another_setting_redoes_only_the_stages_that_it_concerns(run: tuple[Path, list[object], str]) -> None:
+    again = raft(*run[1], "--set", "evaluate.bootstrap_samples=300")
+    assert again.returncode == 0, again.stderr
+    assert again.stderr.count("unchanged, skipped") == 4
+    assert "evaluation: unchanged" not in again.stderr
+
+
+def test_the_tuned_model_answers_with_quotes_and_offsets(run: tuple[Path, list[object], str], notes: Path) -> None:
+    out = run[0]
+    arguments = ("query", ASKED[0][1], "--index", out / "index", "--model", out / "models" / "raft")
+    answered = raft(*arguments, "--json")
+    assert answered.returncode == 0, answered.stderr
+    reply = json.loads(answered.stdout)
+    for quote in reply["quotes"]:
+        document = (notes / quote["document_id"]).read_text()
+        assert document[quote["start"] : quote["end"]] == quote["text"]
+    assert "passages used:" in raft(*arguments).stdout
+
+
+def test_a_model_made_for_another_index_is_refused_in_one_line(
+    run: tuple[Path, list[object], str], notes_index: Path
+) -> None:
+    done = raft("query", "Why?", "--index", notes_index, "--model", run[0] / "models" / "raft")
+    assert done.returncode == 2
+    assert "was made for index" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_no_manifest_holds_a_path_of_this_machine(run: tuple[Path, list[object], str], notes: Path) -> None:
+    out = run[0]
+    for manifest in out.rglob("manifest.json"):
+        text = manifest.read_text()
+        assert str(out) not in text and str(notes) not in text and str(Path.home()) not in text
