@@ -67,7 +67,7 @@ def generate(
 ) -> None:
     """Write and check a RAFT training set."""
     from raft.display import display
-    from raft.examples.verb import generate_examples
+    from raft.examples import generate_examples
 
     chosen = _recipe(recipe, sets, seed)
     manifest = generate_examples(index, out, questions, chosen.generate, chosen.seed, display(quiet=quiet))
@@ -91,7 +91,7 @@ def tune(
     """Adapt a model to a training set."""
     from raft.display import display
     from raft.recipe import TuningMethod
-    from raft.tune.verb import tune as tune_model
+    from raft.tune import tune as tune_model
 
     if method not in set(TuningMethod):
         raise InputError(f"--method {method!r} is unknown: give raft or dsf")

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from raft.artifacts import MANIFEST, Stage, check_output, is_current, read_jsonl, read_manifest
 from raft.errors import ArtifactError, InputError
-from raft.examples.verb import examples_fingerprint, generate_examples
+from raft.examples import examples_fingerprint, generate_examples
 from raft.index import build_index, index_fingerprint
 from raft.progress import Progress, Silent
 from raft.questions import read_questions
 from raft.recipe import Recipe, TuningMethod
-from raft.tune.verb import model_fingerprint, tune
+from raft.tune import model_fingerprint, tune
 from raft.types import Question
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from raft.artifacts import Stage, read_jsonl, verified
 from raft.errors import InputError
-from raft.examples.verb import examples_fingerprint, generate_examples
+from raft.examples import examples_fingerprint, generate_examples
 from raft.models.generator import Decoding, Generation
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle, joined, plain_target, question_target

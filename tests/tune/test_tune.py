@@ -9,15 +9,15 @@ import torch
 
 from raft.artifacts import Stage, read_jsonl, verified
 from raft.errors import ArtifactError, ModelError
-from raft.examples.verb import generate_examples
+from raft.examples import generate_examples
 from raft.models.generator import Decoding, load_generator
 from raft.models.local import load_model
 from raft.models.tuned import read_tuned
 from raft.prompts import PromptStyle, closed_book_prompt, joined
 from raft.recipe import ExampleSettings, TuneSettings, TuningMethod
+from raft.tune import model_fingerprint, tune
 from raft.tune.rows import read_rows
 from raft.tune.training import IGNORED, Collator, encode_rows
-from raft.tune.verb import model_fingerprint, tune
 
 QUESTIONS = [
     ("What pressure ends the Merrow 45?", "36 bar", "pumps.md"),
