@@ -69,24 +69,17 @@ def load_embedder(name: str) -> Embedder:
 
     Raises ModelError where there is no such model, or where it is not what it should be.
     """
+    from raft.models.hardware import pick_device, pick_dtype
+
+    device = pick_device()
     if name == MINILM:
-        return MiniLmEmbedder(*_device_and_dtype())
-    return SentenceTransformerEmbedder(name, *_device_and_dtype())
+        return MiniLmEmbedder(device, pick_dtype(device))
+    return SentenceTransformerEmbedder(name, device, pick_dtype(device))
 
 
 def embedder_fingerprint(name: str) -> str:
     """The fingerprint that `load_embedder(name)` would have, without loading it. Raises ModelError as that does."""
     return MINILM_SHA256 if name == MINILM else _folder_fingerprint(_find_folder(name), name)
-
-
-def _device_and_dtype() -> tuple[torch.device, torch.dtype]:
-    """The GPU where there is one; bfloat16 where the hardware multiplies it natively, since elsewhere it is slower."""
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.device("cuda"), torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32
-    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.device("cpu"), torch.bfloat16 if fast else torch.float32
 
 
 class MiniLmEmbedder:
