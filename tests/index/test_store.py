@@ -23,8 +23,12 @@ def test_faiss_finds_what_exact_search_over_unnormalised_vectors_finds(seed: int
     cosines = queries.astype(np.float64) @ vectors.T / lengths
     found = VectorStore(vectors).search(queries, count)
     for line, expected in zip(found, cosines, strict=True):
-        assert [row for row, _ in line] == np.argsort(-expected, kind="stable")[:count].tolist()
-        np.testing.assert_allclose([score for _, score in line], np.sort(expected)[::-1][:count], atol=1e-5)
+        best = np.sort(expected)[::-1][:count]
+        rows = [row for row, _ in line]
+        assert len(set(rows)) == len(best)
+        # Two rows may change places only where float32 cannot tell their scores apart.
+        np.testing.assert_allclose(expected[rows], best, atol=2e-6)
+        np.testing.assert_allclose([score for _, score in line], best, atol=1e-5)
 
 
 def test_equal_vectors_come_in_the_order_of_their_rows() -> None:
