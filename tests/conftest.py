@@ -17,6 +17,11 @@ if not hasattr(sys.modules.get("sitecustomize"), "refuse_network"):
 from collections.abc import Callable  # noqa: E402
 
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+# The same cases everywhere, and no verdict by the clock: green here means green on a slower machine.
+settings.register_profile("raft", derandomize=True, deadline=None)
+settings.load_profile("raft")
 
 from raft.models.embedder import Embedder  # noqa: E402
 
