@@ -1,7 +1,8 @@
 """Artefact folders: written aside and swapped in whole, each with a manifest that says what it was made from.
 
 A folder is an artefact only if it holds a finished `manifest.json`. The manifest is written last, after every other
-file is on disk; readers check each file against it before they use one.
+file; readers check each file against it before they use one. A hidden marker says which stage made the folder, so that
+it can be replaced even when its manifest is damaged.
 """
 
 from __future__ import annotations
@@ -9,19 +10,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from raft.errors import ArtifactError, InputError
+from raft.swap import replacing
 
 MANIFEST = "manifest.json"
+# Names the stage in one word; neither hashed nor listed.
+MARKER = ".raft-stage"
+# How long the work took differs from run to run, so no hash covers it.
+TIMING = "timing.json"
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "peft", "langchain-text-splitters")
 _CHUNK = 1 << 20
 
@@ -33,6 +36,7 @@ class Stage(StrEnum):
     EXAMPLES = "examples"
     MODEL = "model"
     EVALUATION = "evaluation"
+    RUN = "run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +93,62 @@ def hash_file(path: Path) -> str:
 
 def fingerprint(stage: Stage, settings: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
     """Names a piece of work before it is done: a finished folder with the same one need not be made again."""
+    from importlib import metadata
+
     return hash_json([stage, metadata.version("raft-tuning"), dict(settings), dict(inputs)])
 
 
 def versions() -> dict[str, str]:
     """Installed versions of what can change results."""
+    from importlib import metadata
+
     return {name: metadata.version(name) for name in ("raft-tuning", *_PACKAGES)}
 
 
+def stage_of(folder: Path) -> Stage | None:
+    """Which verb made a folder, by its marker or else its manifest; None where raft did not make it."""
+    try:
+        return Stage((folder / MARKER).read_text(encoding="utf-8").strip())
+    except (FileNotFoundError, ValueError):
+        pass  # not marked, or not by raft: the manifest may tell
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return Stage(manifest["stage"]) if "fingerprint" in manifest else None
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return None
+
+
+def mark(folder: Path, stage: Stage) -> None:
+    """Say that `stage` made the folder."""
+    (folder / MARKER).write_text(f"{stage}\n", encoding="utf-8")
+
+
 def check_output(folder: Path, stage: Stage) -> None:
-    """Refuse, before any work, to write over something that is not an artefact of this stage."""
+    """Refuse, before any work, to write over something that is not an artefact of this stage. Changes nothing."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ArtifactError(f"{folder} is not a folder: give --out another path")
-    if folder.is_dir() and any(folder.iterdir()):
-        if not (folder / MANIFEST).exists():
-            raise ArtifactError(f"{folder} holds something that raft did not make: give --out a new or empty folder")
-        found = read_manifest(folder).stage
-        if found is not stage:
-            raise ArtifactError(
-                f"{folder} holds an artefact of stage '{found}', not '{stage}': give --out another path"
-            )
-    if not folder.parent.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
+    above = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise ArtifactError(f"{folder} cannot be made, because {above} is a file: give --out another path")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise ArtifactError(f"{folder} cannot be made, because {above} may not be written to: give --out another path")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    found = stage_of(folder)
+    if found is None:
+        raise ArtifactError(f"{folder} holds something that raft did not make: give --out a new or empty folder")
+    if found is not stage:
+        raise ArtifactError(f"{folder} holds an artefact of stage '{found}', not '{stage}': give --out another path")
+    try:
+        listed = read_manifest(folder).outputs
+    except ArtifactError:
+        return  # the marker says that it is ours, and it is to be replaced because it is damaged
+    foreign = [name for name in _files(folder) if name not in listed]
+    if foreign:
+        raise ArtifactError(
+            f"{folder} holds {foreign[0]!r}, which raft did not make and would delete: move it, or give --out another "
+            "path"
+        )
 
 
 class Draft:
@@ -138,53 +176,20 @@ class Draft:
 def writing(folder: Path, stage: Stage) -> Iterator[Draft]:
     """Write an artefact aside, then swap it in whole; on any error the old folder stays as it was."""
     check_output(folder, stage)
-    folder = folder.absolute()
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
-    try:
+    with replacing(folder) as aside:
+        mark(aside, stage)
         draft = Draft(aside)
         yield draft
         if draft.manifest is None:
             raise RuntimeError("the stage ended without finishing its manifest")
-        for name in _files(aside):
-            _sync(aside / name)
         text = json.dumps(asdict(draft.manifest), indent=2, sort_keys=True, ensure_ascii=False)
         (aside / MANIFEST).write_text(text + "\n", encoding="utf-8")
-        _sync(aside / MANIFEST)
-        _sync(aside)
-        aside.chmod(0o755)
-        _swap(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _swap(aside: Path, folder: Path) -> None:
-    """Put `aside` in the place of `folder`; the old one is kept under a hidden name until the new one stands."""
-    old = aside.with_name(aside.name.replace(".partial-", ".old-"))
-    replaced = folder.exists()
-    if replaced:
-        os.rename(folder, old)
-    try:
-        os.rename(aside, folder)
-    except OSError:
-        if replaced:
-            os.rename(old, folder)
-        raise
-    _sync(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _files(folder: Path) -> list[str]:
-    """Every file below the folder but its manifest, as sorted relative paths."""
-    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in found if name != MANIFEST)
+    """What the manifest of a folder lists: every file below it as a sorted relative path, but raft's own three."""
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+    return sorted(name for name in found if name not in (MANIFEST, MARKER, TIMING))
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -204,11 +209,17 @@ def read_manifest(folder: Path) -> Manifest:
         raise ArtifactError(f"{path} is damaged ({error}): run the stage that makes it again") from error
 
 
-def verified(folder: Path, stage: Stage) -> Manifest:
-    """The manifest, after every file was checked against it. Raises ArtifactError at the first that differs."""
+def check_stage(folder: Path, stage: Stage) -> Manifest:
+    """The manifest of a folder that `stage` made; its files are not looked at. Raises ArtifactError for any other."""
     manifest = read_manifest(folder)
     if manifest.stage is not stage:
         raise ArtifactError(f"{folder} is an artefact of stage '{manifest.stage}', not '{stage}': check the path")
+    return manifest
+
+
+def verified(folder: Path, stage: Stage) -> Manifest:
+    """The manifest, after every file was checked against it. Raises ArtifactError at the first that differs."""
+    manifest = check_stage(folder, stage)
     for name, expected in manifest.outputs.items():
         path = folder / name
         if not path.is_file():

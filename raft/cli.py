@@ -44,10 +44,11 @@ def index(
     paths: Paths, out: Out, recipe: RecipeFile = None, sets: Sets = None, seed: Seed = None, quiet: Quiet = False
 ) -> None:
     """Read documents, split them into passages, embed them and write a search index."""
+    _check_paths(*paths)
+    chosen = _recipe(recipe, sets, seed)
     from raft.display import display
     from raft.index import build_index
 
-    chosen = _recipe(recipe, sets, seed)
     manifest = build_index(paths, out, chosen.index, chosen.seed, display(quiet=quiet))
     print(f"{manifest.counts['documents']} documents, {manifest.counts['passages']} passages in {out}")
     print(f"files {manifest.ledger}")
@@ -66,10 +67,12 @@ def generate(
     quiet: Quiet = False,
 ) -> None:
     """Write and check a RAFT training set."""
+    _check_artefact(index, "index")
+    _check_paths(questions)
+    chosen = _recipe(recipe, sets, seed)
     from raft.display import display
     from raft.examples import generate_examples
 
-    chosen = _recipe(recipe, sets, seed)
     manifest = generate_examples(index, out, questions, chosen.generate, chosen.seed, display(quiet=quiet))
     print(
         f"{manifest.counts['train']} train, {manifest.counts['validation']} validation, {manifest.counts['test']} test"
@@ -89,13 +92,15 @@ def tune(
     quiet: Quiet = False,
 ) -> None:
     """Adapt a model to a training set."""
-    from raft.display import display
-    from raft.recipe import TuningMethod
-    from raft.tune import tune as tune_model
+    from raft.types import TuningMethod
 
     if method not in set(TuningMethod):
         raise InputError(f"--method {method!r} is unknown: give raft or dsf")
+    _check_artefact(examples, "examples")
     chosen = _recipe(recipe, sets, seed)
+    from raft.display import display
+    from raft.tune import tune as tune_model
+
     settings = chosen.tune if full is None else chosen.tune.model_copy(update={"full": full})
     manifest = tune_model(examples, out, TuningMethod(method), settings, chosen.seed, display(quiet=quiet))
     print(f"{manifest.counts['steps']} steps on {manifest.counts['rows']} rows; model in {out}")
@@ -114,16 +119,20 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Compare the arms on the same questions, with intervals and verdicts."""
-    from raft.display import display
-    from raft.evaluate import evaluate as evaluate_arms
-
     models: dict[str, Path] = {}
     for item in model:
         name, equals, folder = item.partition("=")
         if not (name and equals and folder) or name in models:
             raise InputError(f"--model {item!r} is not NAME=DIR with a name of its own: write --model raft=models/raft")
         models[name] = Path(folder)
+    _check_artefact(index, "index")
+    _check_paths(questions)
+    for tuned in models.values():
+        _check_artefact(tuned, "model")
     chosen = _recipe(recipe, sets, seed)
+    from raft.display import display
+    from raft.evaluate import evaluate as evaluate_arms
+
     result = evaluate_arms(index, questions, models, out, chosen.evaluate, None, chosen.seed, display(quiet=quiet))
     _print_summary(result.summary, out, as_json=as_json)
 
@@ -138,9 +147,11 @@ def query(
     as_json: Json = False,
 ) -> None:
     """Answer one question, with quotes that were checked against their source."""
+    _check_artefact(index, "index")
+    _check_artefact(model, "model")
+    chosen = _recipe(recipe, sets, None)
     from raft.query import Answerer
 
-    chosen = _recipe(recipe, sets, None)
     answerer = Answerer.open(index, model, chosen.evaluate, chosen.tune.model)
     answer = answerer.answer(question)
     if as_json:
@@ -157,11 +168,16 @@ def serve(
     model: ModelDir = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 8000,
+    recipe: RecipeFile = None,
+    sets: Sets = None,
 ) -> None:
     """Answer questions over HTTP: a page, and an OpenAI-compatible route."""
+    _check_artefact(index, "index")
+    _check_artefact(model, "model")
+    chosen = _recipe(recipe, sets, None)
     from raft.query import serve as serve_model
 
-    serve_model(index, model, host, port)
+    serve_model(index, model, host, port, chosen.evaluate, chosen.tune.model)
 
 
 @app.command()
@@ -169,7 +185,7 @@ def run(
     paths: Paths,
     out: Out,
     questions: Annotated[
-        Path | None, typer.Option("--questions", help="For the evaluation alone [the held-out written ones].")
+        Path | None, typer.Option("--questions", help="For the evaluation alone [held-out ones to train on].")
     ] = None,
     train_questions: Annotated[
         Path | None, typer.Option("--train-questions", help="To train on [written by the model].")
@@ -181,10 +197,12 @@ def run(
     as_json: Json = False,
 ) -> None:
     """All of it: index, generate, tune, evaluate. A stage whose inputs are unchanged is skipped."""
+    _check_paths(*paths, questions, train_questions)
+    chosen = _recipe(recipe, sets, seed)
     from raft.display import display
     from raft.run import run as run_all
 
-    summary = run_all(paths, out, questions, train_questions, _recipe(recipe, sets, seed), display(quiet=quiet))
+    summary = run_all(paths, out, questions, train_questions, chosen, display(quiet=quiet))
     _print_summary(summary, out / "evaluation", as_json=as_json)
 
 
@@ -199,6 +217,21 @@ def init(
         raise InputError(f"{path} exists: give another path, or delete it first")
     path.write_text(commented_recipe(), encoding="utf-8")
     print(f"wrote {path}: change what you like and give it with --recipe {path}")
+
+
+def _check_paths(*paths: Path | None) -> None:
+    """Refuse a path that does not exist before anything that takes time is imported."""
+    for path in paths:
+        if path is not None and not path.exists():
+            raise InputError(f"{path} does not exist: check the path")
+
+
+def _check_artefact(folder: Path | None, stage: str) -> None:
+    """Refuse a folder that another verb, or none, has made, just as early."""
+    from raft.artifacts import Stage, check_stage
+
+    if folder is not None:
+        check_stage(folder, Stage(stage))
 
 
 def _recipe(path: Path | None, sets: list[str] | None, seed: int | None) -> Recipe:
@@ -226,13 +259,17 @@ def _print_summary(summary: Summary, folder: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary, ensure_ascii=False))
         return
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     from raft.evaluate import comparison_table
 
-    header, *rows = comparison_table(summary)
-    table = Table(*header, title=f"{summary['questions']} questions, the same for every arm")
+    (arm, f1, *others), *rows = comparison_table(summary)
+    # Without an edge, and with one word a line in the headings, the widest numbers fit a terminal of 80 columns.
+    table = Table(title=f"{summary['questions']} questions, the same for every arm", box=SIMPLE_HEAD, show_edge=False)
+    for heading in (arm, f1, *(name.replace(" ", "\n") for name in others)):
+        table.add_column(heading)
     for row in rows:
         table.add_row(*row)
     console = Console()
@@ -243,7 +280,7 @@ def _print_summary(summary: Summary, folder: Path, *, as_json: bool) -> None:
 
 
 def _print_answer(answer: Answer) -> None:
-    print(answer.answer)
+    print(answer.answer or "(the model wrote no answer)")
     for quote in answer.quotes:
         print(f'  "{quote.text}"\n    {quote.source}, characters {quote.start} to {quote.end}')
     if answer.unverified:
@@ -262,6 +299,11 @@ def main() -> None:
         app(prog_name="raft")
     except RaftError as error:
         print(f"raft: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        reason = " ".join(reason.split())
+        print(f"raft: {reason}: check the path, the rights to it and the space left", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("raft: stopped; finished stages stay, unfinished ones left nothing behind", file=sys.stderr)

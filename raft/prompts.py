@@ -169,7 +169,8 @@ def parse_answer(text: str) -> ParsedAnswer:
         reasoning, answer = text, _QUOTE.sub(" ", text)
     quotes = tuple(CitedQuote(int(number), words.strip()) for number, words in _QUOTE.findall(reasoning))
     answer = " ".join(answer.split())
-    abstained = not answer or normalise_answer(answer) == normalise_answer(REFUSAL)
+    # An output without an answer, or one that was cut off, is a failure of form and no refusal.
+    abstained = normalise_answer(answer) == normalise_answer(REFUSAL)
     return ParsedAnswer(reasoning.strip(), quotes, answer, abstained)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from raft.errors import InputError
+from raft.types import TuningMethod as TuningMethod
 
 
 class Settings(BaseModel):
@@ -20,6 +21,8 @@ class Settings(BaseModel):
 S = TypeVar("S", bound=Settings)
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+# Prompts number their passages from 1, and the embedded model knows these numbers only.
+MAX_PASSAGES = 16
 
 
 class IndexSettings(Settings):
@@ -38,7 +41,7 @@ class NoOracle(StrEnum):
 class ExampleSettings(Settings):
     model: str = Field("mini", description="model that writes the questions")
     questions_per_passage: Count = Field(2, description="questions to write for each passage, before filtering")
-    num_distractors: int = Field(2, ge=0, description="distractors shown beside the oracle")
+    num_distractors: int = Field(2, ge=0, le=MAX_PASSAGES - 1, description="distractors shown beside the oracle")
     oracle_fraction: Share = Field(0.8, description="share of examples that show their oracle")
     no_oracle: NoOracle = Field(NoOracle.REFUSE, description="what rows without their oracle teach")
     unseen_fraction: Share = Field(0.3, description="share of documents for which no question is written")
@@ -47,11 +50,16 @@ class ExampleSettings(Settings):
     round_trip_depth: Count = Field(4, description="a question must retrieve its passage among this many")
 
 
-class TuningMethod(StrEnum):
-    """RAFT learns from examples with passages, DSF (plain fine-tuning) from question and answer alone."""
+class Schedule(StrEnum):
+    """How the learning rate changes over the steps: the schedules of transformers that need no further setting."""
 
-    RAFT = "raft"
-    DSF = "dsf"
+    LINEAR = "linear"
+    COSINE = "cosine"
+    COSINE_WITH_RESTARTS = "cosine_with_restarts"
+    POLYNOMIAL = "polynomial"
+    CONSTANT = "constant"
+    CONSTANT_WITH_WARMUP = "constant_with_warmup"
+    INVERSE_SQRT = "inverse_sqrt"
 
 
 class TuneSettings(Settings):
@@ -61,7 +69,7 @@ class TuneSettings(Settings):
     num_train_epochs: Count = Field(3, description="passes over the training rows")
     per_device_train_batch_size: Count = Field(8, description="rows per optimiser step and device")
     warmup_steps: float = Field(0.06, ge=0, description="steps, or below 1 the share of all steps")
-    lr_scheduler_type: str = Field("cosine", description="any schedule of transformers")
+    lr_scheduler_type: Schedule = Field(Schedule.COSINE, description=f"one of {', '.join(Schedule)}")
     weight_decay: float = Field(0.01, ge=0, description="AdamW weight decay")
     r: Count = Field(16, description="LoRA rank")
     alpha: Count = Field(32, description="LoRA scale numerator")
@@ -73,7 +81,7 @@ class TuneSettings(Settings):
 
 
 class EvaluateSettings(Settings):
-    top_k: Count = Field(3, description="passages retrieved for each question")
+    top_k: int = Field(3, ge=1, le=MAX_PASSAGES, description="passages retrieved for each question")
     max_new_tokens: Count = Field(96, description="longest answer, in tokens of the model")
     bootstrap_samples: Count = Field(4000, description="resamples behind each interval")
     confidence: float = Field(0.95, gt=0, lt=1, description="level of the intervals")

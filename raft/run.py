@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raft.artifacts import MANIFEST, Stage, check_output, is_current, read_jsonl, read_manifest
+from raft.artifacts import Stage, check_output, is_current, mark, read_jsonl, read_manifest
 from raft.errors import ArtifactError, InputError
 from raft.examples import examples_fingerprint, generate_examples
 from raft.index import build_index, index_fingerprint
+from raft.index.build import DOCUMENTS
+from raft.models.embedder import load_embedder
 from raft.progress import Progress, Silent
 from raft.questions import read_questions
 from raft.recipe import Recipe, TuningMethod
+from raft.swap import write_whole
+from raft.text import normalise_answer
 from raft.tune import model_fingerprint, tune
-from raft.types import Question
+from raft.types import Question, QuestionSource
 
 if TYPE_CHECKING:
     from raft.evaluate.summary import Summary
 
-_OURS = {"index", "examples", "models", "evaluation", "recipe.json"}
+RECIPE = "recipe.json"
+_STAGES = {
+    "index": Stage.INDEX,
+    "examples": Stage.EXAMPLES,
+    "models/dsf": Stage.MODEL,
+    "models/raft": Stage.MODEL,
+    "evaluation": Stage.EVALUATION,
+}
+_OURS = {RECIPE, *(Path(folder).parts[0] for folder in _STAGES)}
 
 
 def run(
@@ -35,18 +47,16 @@ def run(
     """Index, generate, tune twice and evaluate below `out`; returns the summary of the evaluation.
 
     questions: for the evaluation alone, never trained on; without it the evaluation takes the held-out split of the
-    written questions and says so. train_questions: to train on instead of written ones. Raises a RaftError before the
-    work that it spoils begins; a stage that is done stays done.
+    others and says so. train_questions: to train on instead of written ones. Raises a RaftError before the work that
+    it spoils begins; a stage that is done stays done.
     """
     from raft.evaluate import evaluate, evaluation_fingerprint
 
-    _check(out)
-    asked = read_questions(questions) if questions is not None else None
-    if train_questions is not None:
-        read_questions(train_questions)
-    index_work = index_fingerprint(paths, recipe.index)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "recipe.json").write_text(json.dumps(recipe.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
+    _check_output(out, paths)
+    _check_tunable(recipe.tune.model)
+    given = {path: read_questions(path) for path in (questions, train_questions) if path is not None}
+    if questions is not None and train_questions is not None:
+        _check_apart(questions, train_questions, given)
     index, examples, evaluation = out / "index", out / "examples", out / "evaluation"
 
     def stage(folder: Path, kind: Stage, work: str, do: Callable[[], object]) -> str:
@@ -60,50 +70,101 @@ def run(
     index_digest = stage(
         index,
         Stage.INDEX,
-        index_work,
+        index_fingerprint(paths, recipe.index),
         lambda: build_index(paths, index, recipe.index, recipe.seed, progress),
     )
+    mark(out, Stage.RUN)
+    write_whole(out / RECIPE, json.dumps(recipe.model_dump(mode="json"), indent=2) + "\n")
+    _check_questions(given, index, recipe.index.embedder)
     examples_digest = stage(
         examples,
         Stage.EXAMPLES,
         examples_fingerprint(index_digest, train_questions, recipe.generate, recipe.seed),
         lambda: generate_examples(index, examples, train_questions, recipe.generate, recipe.seed, progress),
     )
-    (out / "models").mkdir(exist_ok=True)
+    asked = given[questions] if questions is not None else _held_out(examples / "test.jsonl")
     models = {str(method): out / "models" / method for method in (TuningMethod.DSF, TuningMethod.RAFT)}
     for method in (TuningMethod.DSF, TuningMethod.RAFT):
         work = model_fingerprint(examples_digest, method, recipe.tune, recipe.seed)
         arguments = (examples, models[method], method, recipe.tune, recipe.seed, progress)
         stage(models[method], Stage.MODEL, work, partial(tune, *arguments))
-    held_out = asked is None
-    asked = asked if asked is not None else _held_out(examples / "test.jsonl")
-    base = recipe.tune.model
-    work = evaluation_fingerprint(index, asked, models, recipe.evaluate, base, recipe.seed, held_out)
+    source, base = _source(questions, train_questions), recipe.tune.model
     stage(
         evaluation,
         Stage.EVALUATION,
-        work,
-        lambda: evaluate(index, asked, models, evaluation, recipe.evaluate, base, recipe.seed, progress, held_out),
+        evaluation_fingerprint(index, asked, models, recipe.evaluate, base, recipe.seed, source),
+        lambda: evaluate(index, asked, models, evaluation, recipe.evaluate, base, recipe.seed, progress, source),
     )
     summary: Summary = json.loads((evaluation / "summary.json").read_text(encoding="utf-8"))
     return summary
 
 
-def _check(out: Path) -> None:
-    """Refuse an output folder that holds anything but a former run, before any work."""
+def _check_output(out: Path, paths: Sequence[Path]) -> None:
+    """Refuse an output folder that holds anything but a former run, or any of the documents."""
     if out.exists() and not out.is_dir():
         raise ArtifactError(f"{out} is not a folder: give --out another path")
-    if out.is_dir():
-        foreign = sorted(
-            path.name for path in out.iterdir() if path.name not in _OURS and not path.name.startswith(".")
+    entries = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    foreign = sorted(name for name in entries - _OURS if not name.startswith("."))
+    if foreign:
+        raise ArtifactError(f"{out} holds {foreign[0]!r}, which raft did not make: give --out a new or empty folder")
+    for folder, kind in _STAGES.items():
+        check_output(out / folder, kind)
+    for path in paths:
+        if path.resolve().is_relative_to(out.resolve()):
+            raise InputError(f"{path} is in {out}, where the results go: give --out a folder beside the documents")
+    if entries & _OURS:
+        # A run of an older version, or one that was stopped early: nothing in it may be read as a document.
+        mark(out, Stage.RUN)
+
+
+def _check_tunable(model: str) -> None:
+    if model.startswith("openai:"):
+        raise InputError(
+            f"tune.model is {model!r}, but a model behind an endpoint cannot be tuned: give 'mini', a folder or a hub "
+            "name"
         )
-        if foreign:
-            raise ArtifactError(
-                f"{out} holds {foreign[0]!r}, which raft did not make: give --out a new or empty folder"
+
+
+def _check_apart(questions: Path, train_questions: Path, given: Mapping[Path, Sequence[Question]]) -> None:
+    """Refuse to train on a question of the evaluation, however it is spelt."""
+    trained = {normalise_answer(question.text) or question.text: question for question in given[train_questions]}
+    for question in given[questions]:
+        same = trained.get(normalise_answer(question.text) or question.text)
+        if same is not None:
+            raise InputError(
+                f"question '{question.id}' of {questions} is also question '{same.id}' of {train_questions}: remove it "
+                "from one of them, or the evaluation would test what was trained on"
             )
-    for name, kind in (("index", Stage.INDEX), ("examples", Stage.EXAMPLES), ("evaluation", Stage.EVALUATION)):
-        if (out / name / MANIFEST).exists() or (out / name).exists():
-            check_output(out / name, kind)
+
+
+def _check_questions(given: Mapping[Path, Sequence[Question]], index: Path, embedder_name: str) -> None:
+    """Refuse evidence that the index does not hold, and questions that are longer than the embedder reads."""
+    if not given:
+        return
+    known = {row["id"] for _, row in read_jsonl(index / DOCUMENTS)}
+    for path, questions in given.items():
+        for question in questions:
+            missing = next((name for name in question.document_ids if name not in known), None)
+            if missing is not None:
+                raise InputError(
+                    f"{path}: question '{question.id}' names document '{missing}', which {index} does not hold: "
+                    "correct its document_ids, or index that document"
+                )
+    embedder = load_embedder(embedder_name)
+    for path, questions in given.items():
+        lengths = embedder.count_tokens([question.text for question in questions])
+        for question, length in zip(questions, lengths, strict=True):
+            if length > embedder.window:
+                raise InputError(
+                    f"{path}: question '{question.id}' has {length} tokens, but embedder '{embedder_name}' reads at "
+                    f"most {embedder.window}: shorten it"
+                )
+
+
+def _source(questions: Path | None, train_questions: Path | None) -> QuestionSource:
+    if questions is not None:
+        return QuestionSource.GIVEN
+    return QuestionSource.HELD_OUT_WRITTEN if train_questions is None else QuestionSource.HELD_OUT_GIVEN
 
 
 def _held_out(path: Path) -> list[Question]:

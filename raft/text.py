@@ -6,8 +6,9 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 Span = tuple[int, int]
 
@@ -18,6 +19,11 @@ _ABBREVIATION = re.compile(
 _BOUNDARY = re.compile(r"[.!?]+[\"')\]]*(?=\s+[\"'(\[]?[A-Z0-9])|\n")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _IN_NUMBERS = ".,:"
+# A minus counts where it is glued to a number and to nothing before it; other marks only between two numbers.
+_MINUS = "-\u2212"
+_MARKS = "-.,:/\u2212\u2013"
+_WORD_OR_MARK = re.compile(rf"(?<![^\s(\[])[{_MINUS}](?=\d)\w+|[^\W_]+|[{_MARKS}]")
+_GAP = "\x00"
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -46,11 +52,37 @@ def normalise_answer(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
-@cache
-def _fold(character: str) -> str:
-    """The letters and digits of one character, without case and accents; empty for everything else."""
-    decomposed = unicodedata.normalize("NFKD", character).casefold()
-    return "".join(part for part in decomposed if part.isalnum())
+@lru_cache(maxsize=1 << 16)
+def _fold(word: str) -> str:
+    """A word without case and accents, its minus in plain form."""
+    decomposed = unicodedata.normalize("NFKD", word.casefold().replace("\u2212", "-"))
+    return "".join(part for part in decomposed if part.isalnum() or part == "-")
+
+
+class _Token(NamedTuple):
+    """A word, a number with its sign, or a mark between two numbers, as it is compared and where it stands."""
+
+    folded: str
+    start: int
+    end: int
+
+
+def _tokens(text: str) -> list[_Token]:
+    """What must agree for two texts to say the same: words and numbers, and the marks that part numbers.
+
+    "4.5" is 4 . 5 and never 45; "12, 14" and "12,14" are the same, since word pieces lose the space.
+    """
+    tokens: list[_Token] = []
+    matches = list(_WORD_OR_MARK.finditer(text))
+    for place, match in enumerate(matches):
+        if match.group() not in _MARKS:
+            tokens.append(_Token(_fold(match.group()), match.start(), match.end()))
+        elif 0 < place < len(matches) - 1:
+            before, after = matches[place - 1], matches[place + 1]
+            near = not text[before.end() : match.start()].strip() and not text[match.end() : after.start()].strip()
+            if near and before.group()[-1].isdigit() and after.group()[0].isdigit():
+                tokens.append(_Token(match.group(), match.start(), match.end()))
+    return [token for token in tokens if token.folded]
 
 
 class Source:
@@ -58,37 +90,36 @@ class Source:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        folded: list[str] = []
-        self._offsets: list[int] = []
-        for offset, character in enumerate(text):
-            for part in _fold(character):
-                folded.append(part)
-                self._offsets.append(offset)
-        self._folded = "".join(folded)
+        self._tokens = _tokens(text)
+        self._folded = _joined(self._tokens)
 
     def locate(self, words: str) -> Span | None:
         """The first span of the text that reads as `words`: exactly if possible, else after normalisation.
 
-        The span starts and ends at word boundaries, so that "5" is not found inside "45".
+        Words and numbers are compared whole, so that "5" is found neither inside "45" nor inside "4.5".
         """
-        exact = self.text.find(words) if words else -1
+        exact = self.text.find(words) if words.strip() else -1
         while exact >= 0:
             if self._is_whole(exact, exact + len(words)):
                 return exact, exact + len(words)
             exact = self.text.find(words, exact + 1)
-        wanted = "".join(_fold(character) for character in words)
-        found = self._folded.find(wanted) if wanted else -1
+        wanted = _tokens(words)
+        if not wanted:
+            return None
+        needle = _joined(wanted)
+        found = self._folded.find(needle)
         while found >= 0:
-            start, end = self._offsets[found], self._offsets[found + len(wanted) - 1] + 1
+            first = self._folded.count(_GAP, 0, found)
+            start, end = self._tokens[first].start, self._tokens[first + len(wanted) - 1].end
             if self._is_whole(start, end):
                 return start, end
-            found = self._folded.find(wanted, found + 1)
+            found = self._folded.find(needle, found + 1)
         return None
 
     def _is_whole(self, start: int, end: int) -> bool:
-        return not self._joined(start) and not self._joined(end)
+        return not self._goes_on(start) and not self._goes_on(end) and not self._drops_sign(start)
 
-    def _joined(self, offset: int) -> bool:
+    def _goes_on(self, offset: int) -> bool:
         """Whether a word or a number goes on across this offset: "45", "4.5" and "1,200" are each one number."""
         before, after = self.text[max(0, offset - 2) : offset], self.text[offset : offset + 2]
         if not before or not after:
@@ -98,6 +129,16 @@ class Source:
         inside_before = before[-1] in _IN_NUMBERS and before[:-1].isdigit() and after[0].isdigit()
         inside_after = after[0] in _IN_NUMBERS and after[1:].isdigit() and before[-1].isdigit()
         return inside_before or inside_after
+
+    def _drops_sign(self, start: int) -> bool:
+        """Whether the number that begins here has a minus before it: "-5" does not say "5"."""
+        before = self.text[max(0, start - 2) : start]
+        signed = bool(before) and before[-1] in _MINUS and self.text[start].isdigit()
+        return signed and (len(before) == 1 or before[0].isspace() or before[0] in "([")
+
+
+def _joined(tokens: Sequence[_Token]) -> str:
+    return "".join(f"{_GAP}{token.folded}" for token in tokens) + _GAP
 
 
 def locate(words: str, text: str) -> Span | None:

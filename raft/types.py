@@ -51,6 +51,21 @@ class Question:
     kind: str = ""
 
 
+class TuningMethod(StrEnum):
+    """RAFT learns from examples with passages, DSF (plain fine-tuning) from question and answer alone."""
+
+    RAFT = "raft"
+    DSF = "dsf"
+
+
+class QuestionSource(StrEnum):
+    """Where the questions of an evaluation come from; held out are those whose documents were kept out of training."""
+
+    GIVEN = "given questions"
+    HELD_OUT_WRITTEN = "held-out written questions"
+    HELD_OUT_GIVEN = "held-out given questions"
+
+
 @dataclass(frozen=True, slots=True)
 class Quote:
     """Words of one passage: `text` is exactly `passage.text[start:end]` (characters within the passage)."""

@@ -6,6 +6,8 @@ import pytest
 
 from raft.artifacts import (
     MANIFEST,
+    MARKER,
+    TIMING,
     Ledger,
     Stage,
     check_output,
@@ -84,6 +86,49 @@ def test_nothing_is_written_over_what_raft_did_not_make(tmp_path: Path) -> None:
     make(tmp_path / "index")
     with pytest.raises(ArtifactError, match="stage 'index', not 'examples'"):
         check_output(tmp_path / "index", Stage.EXAMPLES)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"stage": "index"}', "\x00"])
+def test_a_folder_with_a_damaged_manifest_can_be_made_again(tmp_path: Path, text: str) -> None:
+    make(tmp_path / "a", "old")
+    (tmp_path / "a" / MANIFEST).write_text(text)
+    with pytest.raises(ArtifactError, match="stage 'index', not 'examples'"):
+        check_output(tmp_path / "a", Stage.EXAMPLES)
+    make(tmp_path / "a", "new")
+    assert list(verified(tmp_path / "a", Stage.INDEX).outputs) == ["sub/a.txt"]
+
+
+def test_a_folder_of_an_older_version_has_no_marker_and_is_known_by_its_manifest(tmp_path: Path) -> None:
+    make(tmp_path / "a", "old")
+    (tmp_path / "a" / MARKER).unlink()
+    make(tmp_path / "a", "new")
+    assert (tmp_path / "a" / MARKER).read_text() == "index\n"
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "sub/notes.txt"])
+def test_a_file_that_somebody_added_is_never_deleted(tmp_path: Path, name: str) -> None:
+    make(tmp_path / "a", "old")
+    (tmp_path / "a" / name).write_text("mine")
+    with pytest.raises(ArtifactError, match=f"holds '{name}', which raft did not make"):
+        make(tmp_path / "a", "new")
+    assert (tmp_path / "a" / name).read_text() == "mine"
+    assert (tmp_path / "a" / "sub" / "a.txt").read_text() == "old"
+
+
+def test_timing_is_neither_hashed_nor_foreign(tmp_path: Path) -> None:
+    for seconds in ("1", "2"):
+        with writing(tmp_path / "a", Stage.MODEL) as draft:
+            (draft.path / TIMING).write_text(seconds)
+            draft.finish(Stage.MODEL, {}, {}, {}, Ledger(0, 0))
+        assert verified(tmp_path / "a", Stage.MODEL).outputs == {}
+
+
+def test_checking_an_output_makes_nothing(tmp_path: Path) -> None:
+    check_output(tmp_path / "n1" / "n2" / "a", Stage.INDEX)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "a.md").write_text("words")
+    with pytest.raises(ArtifactError, match=r"a\.md is a file"):
+        check_output(tmp_path / "a.md" / "sub", Stage.INDEX)
 
 
 def test_a_ledger_that_does_not_add_up_cannot_be_made() -> None:

@@ -1,6 +1,7 @@
 """The command line: bad input is one line, exit code 2, and leaves nothing; help and errors come at once."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -129,6 +130,93 @@ def test_a_model_of_another_index_is_refused_before_it_is_loaded(notes_index: Pa
     code, _, err = call("query", "Why?", "--index", notes_index, "--model", tmp_path)
     assert code == 2
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("index nope --out n1/n2/idx", "nope does not exist"),
+        ("run nope --out n1/n2/out", "nope does not exist"),
+        ("run . --questions nope.jsonl --out n1/out", "nope.jsonl does not exist"),
+        ("run . --train-questions nope.jsonl --out n1/out", "nope.jsonl does not exist"),
+        ("generate --index nope --out n1/out", "nope does not exist"),
+        ("tune --examples nope --method raft --out n1/out", "nope does not exist"),
+        ("tune --examples . --method best --out n1/out", "give raft or dsf"),
+        ("evaluate --index . --questions nope.jsonl --model foo --out n1/out", "NAME=DIR"),
+        ("evaluate --index . --questions nope.jsonl --model raft=nope --out n1/out", "has no manifest.json"),
+        ("query Why? --index nope", "nope does not exist"),
+        ("serve --index nope", "nope does not exist"),
+    ],
+)
+def test_what_is_not_there_is_said_before_anything_heavy_is_imported_and_nothing_is_made(
+    line: str, message: str, tmp_path: Path
+) -> None:
+    heavy = ("torch", "transformers", "faiss", "scipy", "raft.recipe", "raft.run", "raft.index", "raft.evaluate")
+    code = (
+        "import sys, raft.cli\n"
+        "try: raft.cli.main()\n"
+        f"finally: print(*(name for name in {heavy!r} if name in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *line.split()], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.split()) == (2, [])
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_another_stage_is_no_model(notes_index: Path, call) -> None:
+    for verb in (("query", "Why?"), ("serve",)):
+        code, _, err = call(*verb, "--index", notes_index, "--model", notes_index)
+        assert code == 2
+        assert "is an artefact of stage 'index', not 'model'" in err
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("index notes --out /proc/foo/idx", "/proc/foo"),
+        ("index notes --out a.md/sub", "a.md is a file"),
+        ("run notes --out a.md/sub", "a.md is a file"),
+        ("init nodir/r.yaml", "nodir/r.yaml: No such file"),
+    ],
+)
+def test_a_place_that_cannot_be_written_to_is_one_line(
+    line: str, message: str, notes: Path, tmp_path: Path, call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.md").write_text("words")
+    code, _, err = call(*line.replace("notes", str(notes)).split(), *([] if "init" in line else ["--quiet"]))
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.md"]
+
+
+def test_the_table_of_arms_fits_eighty_columns_without_breaking_a_cell(capsys: pytest.CaptureFixture[str]) -> None:
+    def interval(mean: float, low: float, high: float) -> dict[str, float]:
+        return {"mean": mean, "low": low, "high": high, "n": 9}
+
+    names = ("f1", "exact_match", "refused", "abstained_correctly")
+    arms = {arm: {name: interval(1, 1, 1) for name in names} for arm in ("base", "rag", "dsf", "dsf+rag", "raft")}
+    summary = {
+        "questions": 100,
+        "confidence": 0.95,
+        "arms": arms,
+        "regimes": {name: {"arms": arms} for name in ("seen", "unseen")},
+        "comparisons": [],
+    }
+    cli._print_summary(summary, Path("out"), as_json=False)  # type: ignore[arg-type]
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    headings = " ".join(lines[: next(place for place, line in enumerate(lines) if "base" in line)])
+    assert all(
+        word in headings for word in ("Arm", "F1 (95 % interval)", "seen", "unseen", "Exact", "Refused", "rightly")
+    )
+    for arm in arms:
+        (line,) = [line for line in lines if line.split()[:1] == [arm]]
+        assert line.split() == [arm, "100.0", "(100.0", "to", "100.0)", *["100.0"] * 5]
 
 
 def test_the_recipe_that_init_writes_is_taken_back(tmp_path: Path, call) -> None:

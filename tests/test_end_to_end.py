@@ -104,9 +104,10 @@ def test_the_tuned_model_answers_with_quotes_and_offsets(run: tuple[Path, list[o
 
 
 def test_a_model_made_for_another_index_is_refused_in_one_line(
-    run: tuple[Path, list[object], str], notes_index: Path
+    run: tuple[Path, list[object], str], notes: Path, tmp_path: Path
 ) -> None:
-    done = raft("query", "Why?", "--index", notes_index, "--model", run[0] / "models" / "raft")
+    assert raft("index", notes, "--out", tmp_path / "other", "--set", "index.passage_tokens=48").returncode == 0
+    done = raft("query", "Why?", "--index", tmp_path / "other", "--model", run[0] / "models" / "raft")
     assert done.returncode == 2
     assert "was made for index" in done.stderr
     assert done.stderr.count("\n") == 1

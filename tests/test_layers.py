@@ -11,7 +11,7 @@ import pytest
 RAFT = Path(__file__).parents[1] / "raft"
 # From left to right; modules of one layer may import each other, and nobody imports to the right.
 LAYERS = [
-    {"errors", "lazy"},
+    {"errors", "lazy", "swap"},
     {"types"},
     {"text"},
     {"prompts"},

@@ -49,8 +49,13 @@ def test_output_without_the_answer_mark_is_all_answer_but_its_quotes() -> None:
 def test_a_refusal_is_recognised_whatever_its_case_and_punctuation() -> None:
     assert parse_answer(f"{ANSWER} {REFUSAL.lower()}").abstained
     assert parse_answer(f"{ANSWER} the passages do not answer this").abstained
-    assert parse_answer(ANSWER).abstained
     assert not parse_answer(joined(plain_target("no"))).abstained
+
+
+def test_an_output_without_an_answer_is_no_refusal() -> None:
+    for text in ("", ANSWER, "[1] ##begin_quote## the limit is forty and", "[1] ##begin_quote## at 36 ##end_quote##"):
+        parsed = parse_answer(text)
+        assert (parsed.answer, parsed.abstained) == ("", False)
 
 
 def test_text_that_is_no_question_of_the_asked_form_is_none() -> None:

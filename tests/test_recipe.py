@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from raft.errors import InputError
-from raft.recipe import Recipe, commented_recipe, load_recipe
+from raft.prompts import CONTROL_TOKENS
+from raft.recipe import MAX_PASSAGES, Recipe, Schedule, commented_recipe, load_recipe, parse_settings
 
 
 def test_the_written_recipe_reads_back_as_the_defaults(tmp_path: Path) -> None:
@@ -22,6 +23,10 @@ def test_the_written_recipe_reads_back_as_the_defaults(tmp_path: Path) -> None:
         ("index: [", "not readable YAML"),
         ("seed: -1\n", "seed"),
         ("- 1\n", "recipe"),
+        ("tune:\n  lr_scheduler_type: cosin\n", "tune.lr_scheduler_type"),
+        ("evaluate:\n  top_k: 0\n", "evaluate.top_k"),
+        ("evaluate:\n  top_k: 17\n", "evaluate.top_k"),
+        ("generate:\n  num_distractors: 16\n", "generate.num_distractors"),
     ],
 )
 def test_a_wrong_recipe_is_an_error_that_names_the_key(tmp_path: Path, text: str, message: str) -> None:
@@ -30,6 +35,27 @@ def test_a_wrong_recipe_is_an_error_that_names_the_key(tmp_path: Path, text: str
     with pytest.raises(InputError, match=message) as caught:
         load_recipe(path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_most_passages_that_a_prompt_can_number_are_allowed() -> None:
+    recipe = parse_settings(Recipe, {"evaluate": {"top_k": 16}, "generate": {"num_distractors": 15}}, "settings")
+    assert (recipe.evaluate.top_k, recipe.generate.num_distractors) == (16, 15)
+    assert f"[{MAX_PASSAGES}]" in CONTROL_TOKENS and f"[{MAX_PASSAGES + 1}]" not in CONTROL_TOKENS
+
+
+@pytest.mark.parametrize("schedule", Schedule)
+def test_every_schedule_is_one_that_transformers_makes_without_further_settings(schedule: Schedule) -> None:
+    import torch
+    from transformers import get_scheduler
+
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    rates = []
+    made = get_scheduler(str(schedule), optimiser, num_warmup_steps=2, num_training_steps=10)
+    for _ in range(10):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        made.step()
+    assert max(rates) == 1.0
 
 
 def test_a_missing_recipe_is_an_error(tmp_path: Path) -> None:

@@ -47,6 +47,29 @@ def test_a_number_is_not_found_inside_a_longer_one() -> None:
     assert locate("", "anything") is None
 
 
+def test_a_number_is_only_found_where_it_is_that_number() -> None:
+    for words, text in (
+        ("45 bar", "limit is 4.5 bar"),
+        ("4.5 bar", "limit is 45 bar"),
+        ("1030", "open at 10:30"),
+        ("112", "rev 1/12"),
+        ("5 degrees", "at -5 degrees"),
+        ("5", "at -5"),
+        ("invent", "in vent 3"),
+    ):
+        assert locate(words, text) is None
+    for words, text, found in (
+        ("12,14 and 16", "piers 12, 14 and 16", "12, 14 and 16"),
+        ("3-5", "take 3 to 5 or 3 - 5", "3 - 5"),
+        ("-5 degrees", "at \u22125 degrees", "\u22125 degrees"),
+        ("5", "take 3-5", "5"),
+        ("heat pump", "a heat-pump dryer", "heat-pump"),
+        ("36 bar", "at 36 bar.", "36 bar"),
+    ):
+        span = locate(words, text)
+        assert span is not None and text[slice(*span)] == found
+
+
 @given(st.text(), st.text(min_size=1))
 def test_what_is_located_reads_as_what_was_sought(text: str, words: str) -> None:
     span = Source(text).locate(words)

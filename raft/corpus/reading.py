@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raft.artifacts import MANIFEST, Stage
+from raft.artifacts import stage_of
 from raft.corpus.formats import READERS, UnreadableError, clean, decode
 from raft.corpus.headings import first_heading
-from raft.errors import InputError
+from raft.errors import InputError, RaftError
 from raft.progress import Advance
 from raft.types import Document
 
 _ROWS = ".jsonl"
 _LONGEST_TITLE = 120
+_LONGEST_REASON = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,8 @@ def _walk(root: Path) -> Iterator[tuple[Path, str]]:
 def _is_ours(folder: Path) -> bool:
     """Whether raft itself wrote the folder: an artefact kept among the documents is not one of them."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return isinstance(manifest, dict) and manifest.get("stage") in list(Stage) and "fingerprint" in manifest
-    except (OSError, ValueError):
+        return stage_of(folder) is not None
+    except OSError:
         return False
 
 
@@ -152,7 +152,14 @@ def read_documents(paths: Sequence[Path], advance: Advance | None = None) -> Rea
 
 def _document(raw: bytes, source: str, path: Path) -> Document | Skipped:
     """The one document of a file of any type but JSON Lines."""
-    content = READERS[path.suffix.lower()](raw)
+    try:
+        content = READERS[path.suffix.lower()](raw)
+    except (UnreadableError, RecursionError, RaftError):
+        raise
+    except Exception as error:
+        # Parsers fail on damaged files in ways of their own, and one bad file must not cost all the others.
+        reason = " ".join(str(error).split())[:_LONGEST_REASON]
+        raise UnreadableError(f"its reader failed ({type(error).__name__}{': ' * bool(reason)}{reason})") from error
     if not content.text.strip():
         return Skipped(source, "it is empty")
     return Document(source, _label(content.title or _readable(path.stem)), content.text, source, content.metadata)
@@ -166,8 +173,9 @@ def _rows(raw: bytes, source: str, path: Path) -> Iterator[Document | Skipped]:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}, line {number}: not valid JSON ({error.msg}): correct that line") from error
+        except ValueError as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            raise InputError(f"{path}, line {number}: not valid JSON ({reason}): correct that line") from error
         missing = [name for name in ("id", "text") if not isinstance(row, dict) or not _is_given(row.get(name))]
         if missing and not seen:
             raise UnreadableError(f"its line {number} has no '{missing[0]}', so its rows are not documents")
@@ -188,7 +196,7 @@ def _row_document(row: Mapping[str, Any], source: str, number: int) -> Document 
     if not id_ or not text.strip():
         return Skipped(f"{source}, line {number}", "its id is empty" if not id_ else "it is empty")
     others = {key: value for key, value in row.items() if key not in ("id", "title", "text")}
-    metadata = {key: clean(str(value)) for key, value in others.items() if isinstance(value, str | int | float)}
+    metadata = {clean(key): clean(str(value)) for key, value in others.items() if isinstance(value, str | int | float)}
     title = clean(str(row.get("title") or "")) or first_heading(text) or id_
     return Document(id_, _label(title), text, source, {**metadata, "line": str(number)})
 

@@ -10,8 +10,8 @@ from raft.artifacts import Manifest, read_manifest
 from raft.errors import ArtifactError, InputError
 from raft.evaluate.arms import ARMS, BASE
 from raft.models.tuned import TunedModel, check_tuned, read_tuned
+from raft.models.weights import MINI
 
-MINI = "mini"
 _NAMES = tuple(dict.fromkeys(arm.model for arm in ARMS if arm.model != BASE))
 
 

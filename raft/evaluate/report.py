@@ -16,11 +16,16 @@ from raft.evaluate.metrics import CONTAINS, EXACT_MATCH, F1, METRICS, retrieval_
 from raft.evaluate.models import Contestant
 from raft.evaluate.summary import Comparison, Interval, Summary, interval_text, regime_of
 from raft.prompts import parse_answer
-from raft.text import Source
-from raft.types import Prediction, Question, Score, ScoredPassage
+from raft.text import Source, contains_answer
+from raft.types import Passage, Prediction, Question, QuestionSource, Score, ScoredPassage
 
-_HELD_OUT = "The tool wrote the questions from the documents and kept them out of training; nobody checked them."
-_GIVEN = "The questions were given; the tool did not write them."
+_ORIGINS = {
+    QuestionSource.GIVEN: "The questions were given; the tool did not write them.",
+    QuestionSource.HELD_OUT_WRITTEN: "The tool wrote the questions from the documents and kept them out of training; "
+    "nobody checked them.",
+    QuestionSource.HELD_OUT_GIVEN: "The questions were given for training; these are the ones that were held out from "
+    "it, with the documents that answer them.",
+}
 _REGIMES = {
     "seen": "training questions were written about all documents that answer these",
     "unseen": "for at least one document that answers these, no training question was written",
@@ -141,7 +146,7 @@ def _counts(summary: Summary) -> str:
 
 
 def _origin(summary: Summary) -> str:
-    return _HELD_OUT if summary["source"].startswith("held-out") else _GIVEN
+    return _ORIGINS[QuestionSource(summary["source"])]
 
 
 def _level(summary: Summary) -> str:
@@ -268,10 +273,16 @@ def browsable(
                 "regime": regime_of(question, seen) if seen else None,
                 "recall": recall,
                 "passages": [scored.passage.id for scored in found],
+                "oracles": [scored.passage.id for scored in found if _is_oracle(scored.passage, question)],
                 "arms": said[question.id],
             }
         )
     return {"arms": list(arms), "passages": passages, "questions": cases}
+
+
+def _is_oracle(passage: Passage, question: Question) -> bool:
+    """Whether the passage comes from an evidence document and itself holds an accepted answer."""
+    return passage.document_id in question.document_ids and contains_answer(passage.text, question.answers)
 
 
 def _answer(

@@ -13,12 +13,16 @@ from raft.evaluate.arms import ARMS
 from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, METRICS, REFUSED, cluster_of
 from raft.evaluate.statistics import Estimate, estimate, questions_needed, smallest_difference, verdict
 from raft.recipe import EvaluateSettings
-from raft.types import Prediction, Question, Score
+from raft.types import Prediction, Question, QuestionSource, Score
 
 # What people want to know, the most wanted first; the report opens with the first that could be made.
 PAIRS = (("raft", "rag"), ("raft", "dsf"), ("raft", "dsf+rag"), ("rag", "base"), ("dsf+rag", "rag"))
 _COMPARED = {F1.name: "F1", EXACT_MATCH.name: "exact-match"}
-HELD_OUT_CAVEAT = "; this rests on questions that the tool wrote"
+CAVEATS = {
+    QuestionSource.GIVEN: "",
+    QuestionSource.HELD_OUT_WRITTEN: "; this rests on questions that the tool wrote",
+    QuestionSource.HELD_OUT_GIVEN: "; this rests on the part of the training questions that was held out",
+}
 
 
 class Interval(TypedDict):
@@ -103,15 +107,16 @@ def summarise(
     retrieval: Mapping[str, Mapping[str, float]],
     seen: AbstractSet[str],
     ruler: Ruler,
-    held_out: bool,
+    source: QuestionSource,
 ) -> Summary:
     """Everything that the scores say.
 
     retrieval: recall and hit by question id. seen: the documents that tuning saw; where it is empty, because nothing
-    was tuned, there are no regimes. held_out: whether the tool wrote the questions, which every verdict then says.
+    was tuned, there are no regimes. source: where the questions come from, which every verdict says unless they were
+    given.
     """
     clusters = {question.id: cluster_of(question) for question in questions}
-    caveat = HELD_OUT_CAVEAT if held_out else ""
+    caveat = CAVEATS[source]
 
     def compared(chosen: Sequence[Score], opening: str) -> list[Comparison]:
         return _compare(chosen, clusters, ruler, lambda sentence: opening + sentence + caveat)
@@ -130,7 +135,7 @@ def summarise(
         questions=len(questions),
         answerable=answerable,
         unanswerable=len(questions) - answerable,
-        source="held-out written questions" if held_out else "given questions",
+        source=str(source),
         confidence=ruler.settings.confidence,
         top_k=ruler.settings.top_k,
         arms=_by_arm(scores, clusters, ruler),
@@ -222,7 +227,7 @@ def comparison_table(summary: Summary) -> list[tuple[str, ...]]:
     """
     metrics = [m for m in (EXACT_MATCH, REFUSED, ABSTAINED) if any(m.name in arm for arm in summary["arms"].values())]
     regimes = list(summary["regimes"])
-    level = f"{100 * summary['confidence']:.0f} %"
+    level = f"{100 * summary['confidence']:g} %"
     rows: list[tuple[str, ...]] = [
         (
             "Arm",

@@ -25,10 +25,11 @@ from raft.evaluate.models import Contestant, read_contestants, shared_base
 from raft.evaluate.report import Provenance, report_html, report_markdown
 from raft.evaluate.summary import Ruler, Summary, summarise
 from raft.models.generator import Decoding, Generator, load_generator
+from raft.models.weights import public_name, weights_fingerprint
 from raft.progress import Progress, Silent
 from raft.questions import question_row, read_questions
 from raft.recipe import EvaluateSettings
-from raft.types import Document, Prediction, Question, Score, ScoredPassage
+from raft.types import Document, Prediction, Question, QuestionSource, Score, ScoredPassage
 
 
 class Searchable(Protocol):
@@ -64,14 +65,14 @@ class _Plan:
     base_model: str
     settings: EvaluateSettings
     seed: int
-    held_out: bool
+    source: QuestionSource
     inputs: Mapping[str, str]
 
     @property
     def recorded(self) -> dict[str, Any]:
         """The settings as the manifest holds them; of a model in a folder only the name, since paths are private."""
-        base = Path(self.base_model).name if Path(self.base_model).exists() else self.base_model
-        return {**self.settings.model_dump(), "base_model": base, "seed": self.seed, "held_out": self.held_out}
+        base = public_name(self.base_model)
+        return {**self.settings.model_dump(), "base_model": base, "seed": self.seed, "source": str(self.source)}
 
 
 def evaluate(
@@ -83,7 +84,7 @@ def evaluate(
     base_model: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
-    held_out: bool = False,
+    source: QuestionSource = QuestionSource.GIVEN,
     *,
     open_index: Callable[[Path], Searchable] | None = None,
     load: Callable[[str, Path | None], Generator] = load_generator,
@@ -91,15 +92,15 @@ def evaluate(
     """Ask every arm the same questions, compare the answers, and write the folder `out`.
 
     models: folders that `raft tune` made, under the names 'dsf' and 'raft'; either may be left out. base_model: the
-    untuned model; by default the one that was tuned, or 'mini'. held_out: say in every verdict that the tool wrote the
-    questions. open_index and load bring other indexes and models than the package's own.
+    untuned model; by default the one that was tuned, or 'mini'. source: where the questions come from, which every
+    verdict says unless they were given. open_index and load bring other indexes and models than the package's own.
 
     Raises InputError for bad questions and ArtifactError for folders that do not fit together, both before a model is
     loaded, and ModelError where a prompt does not fit a model.
     """
     progress = progress or Silent()
     check_output(out, Stage.EVALUATION)
-    plan = _plan(index_dir, questions, models, settings, base_model, seed, held_out)
+    plan = _plan(index_dir, questions, models, settings, base_model, seed, source)
     index = (open_index or _open_index)(index_dir)
     _check_evidence(plan.questions, index, index_dir)
     with progress.task("Retrieve passages", len(plan.questions)) as advance:
@@ -118,7 +119,7 @@ def evaluate(
         },
         seen,
         Ruler(settings, seed),
-        held_out,
+        source,
     )
     _write(plan, retrieved, predictions, scores, seen, summary, out)
     return Evaluation(summary, out)
@@ -131,10 +132,10 @@ def evaluation_fingerprint(
     settings: EvaluateSettings,
     base_model: str | None = None,
     seed: int = 0,
-    held_out: bool = False,
+    source: QuestionSource = QuestionSource.GIVEN,
 ) -> str:
     """The fingerprint that `evaluate` with these arguments will record: a folder that has it need not be made again."""
-    plan = _plan(index_dir, questions, models, settings, base_model, seed, held_out)
+    plan = _plan(index_dir, questions, models, settings, base_model, seed, source)
     return fingerprint(Stage.EVALUATION, plan.recorded, plan.inputs)
 
 
@@ -145,7 +146,7 @@ def _plan(
     settings: EvaluateSettings,
     base_model: str | None,
     seed: int,
-    held_out: bool,
+    source: QuestionSource,
 ) -> _Plan:
     asked = read_questions(questions) if isinstance(questions, Path) else list(questions)
     if not asked:
@@ -154,12 +155,14 @@ def _plan(
         raise InputError("two questions have the same id: give each question its own")
     index_digest = verified(index_dir, Stage.INDEX).digest
     contestants = read_contestants(models, index_digest)
+    base = shared_base(contestants, base_model)
     inputs = {
         "index": index_digest,
+        "base model": weights_fingerprint(base),
         "questions": hash_json([question_row(question) for question in asked]),
         **{f"model {one.name}": one.manifest.digest for one in contestants},
     }
-    return _Plan(asked, contestants, shared_base(contestants, base_model), settings, seed, held_out, inputs)
+    return _Plan(asked, contestants, base, settings, seed, source, inputs)
 
 
 def _open_index(folder: Path) -> Searchable:

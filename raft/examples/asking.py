@@ -10,6 +10,7 @@ from raft.errors import ModelError
 from raft.examples.composing import Candidate, Reason
 from raft.index import Index
 from raft.models.generator import Decoding, Generator
+from raft.models.weights import public_name
 from raft.progress import Progress
 from raft.prompts import ask_prompt, parse_answer, parse_question, passages_prompt
 from raft.recipe import ExampleSettings
@@ -47,7 +48,7 @@ def write_questions(
             rejected.append((passage, generation.text, checked))
         else:
             seen.add(normalise_answer(checked.text))
-            kept.append(Candidate(checked, passage, {"source": "written", "model": writer.name}))
+            kept.append(Candidate(checked, passage, {"source": "written", "model": public_name(writer.name)}))
     return kept, rejected
 
 

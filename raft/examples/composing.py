@@ -35,7 +35,7 @@ class Reason(StrEnum):
     READ_OTHERWISE = "the reader gives another answer"
     NO_EVIDENCE = "no passage of its documents holds an answer"
     TOO_FEW_DISTRACTORS = "too few passages without the answer"
-    TOO_LONG = "the row does not fit the model's context"
+    SPANS_SPLITS = "its documents stand in different splits"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from raft.text import Span, locate, normalise_answer, sentences
 
 # A quote is a sentence; a longer one is cut to this many characters around the answer.
 QUOTE_CHARACTERS = 130
+_VERDICTS = ("yes", "no")
 
 
 class Evidence(NamedTuple):
@@ -19,16 +20,22 @@ class Evidence(NamedTuple):
 
 
 def find_evidence(text: str, question: str, answers: Sequence[str]) -> Evidence | None:
-    """The sentence that holds an answer and shares most words with the question; None where no sentence does."""
+    """The sentence that holds an answer and shares most words with the question; None where there is none.
+
+    Answers are tried in their order, so that a short alias ("8") is only sought where the full answer ("above 8 cr") is
+    not there; and a bare "yes" or "no" stands in a passage for other reasons than the question's.
+    """
     words = set(normalise_answer(question).split())
-    best, best_overlap = None, -1
-    for start, end in sentences(text):
-        overlap = len(words & set(normalise_answer(text[start:end]).split()))
-        for answer in answers:
-            span = locate(answer, text[start:end]) if overlap > best_overlap else None
-            if span is not None:
-                best, best_overlap = Evidence((start, end), (start + span[0], start + span[1])), overlap
-    return best
+    spans = [(span, len(words & set(normalise_answer(text[slice(*span)]).split()))) for span in sentences(text)]
+    spans.sort(key=lambda item: -item[1])
+    for answer in answers:
+        if normalise_answer(answer) in _VERDICTS:
+            continue
+        for (start, end), shared in spans:
+            found = locate(answer, text[start:end]) if shared else None
+            if found is not None:
+                return Evidence((start, end), (start + found[0], start + found[1]))
+    return None
 
 
 def quote_span(text: str, evidence: Evidence) -> Span:

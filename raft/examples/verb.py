@@ -18,10 +18,11 @@ from raft.examples.evidence import find_evidence
 from raft.examples.splitting import Split, split_by_document
 from raft.index import Index
 from raft.models.generator import Generator, load_generator
+from raft.models.weights import public_name, weights_fingerprint
 from raft.progress import Progress, Silent
 from raft.questions import read_questions
 from raft.recipe import ExampleSettings
-from raft.text import normalise_answer
+from raft.text import locate, normalise_answer
 from raft.types import Example, Passage, Question
 
 # How deep to look for distractors: enough to fill a row after the guards have thrown out what answers the question.
@@ -30,7 +31,7 @@ _DISTRACTOR_DEPTH = 16
 
 def examples_fingerprint(index_digest: str, questions: Path | None, settings: ExampleSettings, seed: int) -> str:
     """Names the work of `generate_examples` before it is done."""
-    return fingerprint(Stage.EXAMPLES, _recorded(settings, seed), _inputs(index_digest, questions))
+    return fingerprint(Stage.EXAMPLES, *_work(index_digest, questions, settings, seed))
 
 
 def generate_examples(
@@ -42,7 +43,7 @@ def generate_examples(
     progress: Progress = Silent(),
     generator: Generator | None = None,
 ) -> Manifest:
-    """Write `train.jsonl`, `validation.jsonl`, `test.jsonl`, `rejected.jsonl`, `splits.json` and a dataset card.
+    """Write `train.jsonl`, `validation.jsonl`, `test.jsonl`, `rejected.jsonl`, `splits.jsonl` and a dataset card.
 
     questions: JSON Lines to train on; without it the model writes questions for the documents that are not held out
     as unseen. Every candidate ends as a row or in `rejected.jsonl` with its reason. Raises InputError, ArtifactError
@@ -58,9 +59,10 @@ def generate_examples(
             generator = generator or load_generator(settings.model)
             candidates, rejected = _written(index, splits, generator, settings, seed, progress)
         else:
-            # Who brings questions has chosen the documents: none is held out as unseen.
-            splits = split_by_document(documents, settings.model_copy(update={"unseen_fraction": 0.0}), rng)
+            settings = _without_unseen(settings)
+            splits = split_by_document(documents, settings, rng)
             candidates, rejected = _brought(index, given)
+        candidates = _within_one_split(candidates, splits, rejected)
         composed = _compose_all(index, candidates, settings, rng, rejected)
         rows: dict[Split, list[Example]] = {split: [] for split in Split}
         for candidate, example in composed:
@@ -78,19 +80,42 @@ def generate_examples(
         counts = {str(split): len(rows[split]) for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)}
         counts |= {f"{split}_documents": sum(s is split for s in splits.values()) for split in Split}
         (draft.path / "README.md").write_text(dataset_card(counts, ledger, settings), encoding="utf-8")
-        inputs = _inputs(index.manifest.digest, questions)
-        draft.finish(Stage.EXAMPLES, _recorded(settings, seed), inputs, counts, ledger)
+        recorded, inputs = _work(index.manifest.digest, questions, settings, seed)
+        draft.finish(Stage.EXAMPLES, recorded, inputs, counts, ledger)
     assert draft.manifest is not None
     progress.note(f"examples: {ledger}")
     return draft.manifest
 
 
-def _recorded(settings: ExampleSettings, seed: int) -> dict[str, Any]:
-    return {**settings.model_dump(mode="json"), "seed": seed}
+def _without_unseen(settings: ExampleSettings) -> ExampleSettings:
+    """Who brings questions has chosen the documents: none is held out as unseen."""
+    return settings.model_copy(update={"unseen_fraction": 0.0})
 
 
-def _inputs(index_digest: str, questions: Path | None) -> dict[str, str]:
-    return {"index": index_digest} | ({"questions": hash_file(questions)} if questions is not None else {})
+def _work(
+    index_digest: str, questions: Path | None, settings: ExampleSettings, seed: int
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Settings and inputs as the manifest holds them: what decides the result, without paths."""
+    inputs = {"index": index_digest}
+    if questions is not None:
+        settings = _without_unseen(settings)
+        inputs["questions"] = hash_file(questions)
+    else:
+        inputs["model"] = weights_fingerprint(settings.model)
+    return {**settings.model_dump(mode="json"), "model": public_name(settings.model), "seed": seed}, inputs
+
+
+def _within_one_split(
+    candidates: Sequence[Candidate], splits: Mapping[str, Split], rejected: list[Rejected]
+) -> list[Candidate]:
+    """Candidates whose documents all stand in one split: a question over two would carry one across."""
+    kept = []
+    for candidate in candidates:
+        if len({splits[document_id] for document_id in candidate.question.document_ids}) > 1:
+            rejected.append((candidate, candidate.question.text, Reason.SPANS_SPLITS))
+        else:
+            kept.append(candidate)
+    return kept
 
 
 def _written(
@@ -121,15 +146,32 @@ def _brought(index: Index, questions: Sequence[Question]) -> tuple[list[Candidat
     kept: list[Candidate] = []
     rejected: list[Rejected] = []
     for question, scored in zip(questions, retrieved, strict=True):
-        named = [passage for document_id in question.document_ids for passage in passages_of[document_id]]
-        oracle = _best(named or [hit.passage for hit in scored], question)
-        provenance = {"source": "given", "evidence": "named" if named else "found by search"}
+        evidence, pool = "context", _holding_context(index, question)
+        if not pool:
+            evidence = "named"
+            pool = [passage for document_id in question.document_ids for passage in passages_of[document_id]]
+        if not pool:
+            evidence, pool = "found by search", [hit.passage for hit in scored]
+        oracle = _best(pool, question)
+        provenance = {"source": "given", "evidence": evidence}
         candidate = Candidate(question, oracle, provenance)
         if oracle is None and not question.unanswerable:
             rejected.append((candidate, question.text, Reason.NO_EVIDENCE))
         else:
             kept.append(candidate)
     return kept, rejected
+
+
+def _holding_context(index: Index, question: Question) -> list[Passage]:
+    """The passages that overlap the question's own context, where some document holds it; else none."""
+    if question.context is None:
+        return []
+    for document in index.documents.values():
+        span = locate(question.context, document.text)
+        if span is not None:
+            inside = (p for p in index.passages if p.document_id == document.id)
+            return [passage for passage in inside if passage.start < span[1] and span[0] < passage.end]
+    return []
 
 
 def _best(passages: Iterable[Passage], question: Question) -> Passage | None:

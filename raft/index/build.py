@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,11 @@ def index_fingerprint(paths: Sequence[Path], settings: IndexSettings) -> str:
 
     Raises InputError and ModelError as `build_index` does.
     """
-    files = {source: hash_file(path) for source, path in find_files(paths).files.items()}
+    files = {}
+    for source, path in find_files(paths).files.items():
+        # A file that cannot be opened is skipped when it is read, too.
+        with suppress(OSError):
+            files[source] = hash_file(path)
     return fingerprint(Stage.INDEX, _recorded(settings, embedder_fingerprint(settings.embedder)), files)
 
 

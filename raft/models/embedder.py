@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from raft.artifacts import hash_file, hash_json
+from raft.artifacts import hash_file
 from raft.errors import ModelError
+from raft.models.weights import WEIGHT_SUFFIXES, folder_fingerprint
 from raft.progress import Advance
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ _MINILM_WINDOW = 256
 _SPECIAL_TOKENS = 2
 _BATCH_TOKENS = 8192
 _BATCH_TEXTS = 512
-_HASHED_SUFFIXES = (".json", ".txt", ".model", ".safetensors")
 
 
 class Embedder(Protocol):
@@ -243,7 +243,7 @@ def _find_folder(name: str) -> Path:
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    patterns = [f"*{suffix}" for suffix in _HASHED_SUFFIXES]
+    patterns = [f"*{suffix}" for suffix in WEIGHT_SUFFIXES]
     try:
         return Path(snapshot_download(name, local_files_only=True, allow_patterns=patterns))
     except HFValidationError as error:
@@ -263,10 +263,9 @@ def _find_folder(name: str) -> Path:
 
 
 def _folder_fingerprint(folder: Path, name: str) -> str:
-    """Hash over every file that can change a vector."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in _HASHED_SUFFIXES and path.is_file())
-    if not any(path.suffix == ".safetensors" for path in paths):
+    """Hash over every file that can change a vector. Raises ModelError where there are no weights to trust."""
+    if not any(folder.rglob("*.safetensors")):
         raise ModelError(
             f"embedder '{name}' has no weights in safetensors format: other formats can run code when loaded"
         )
-    return hash_json({path.relative_to(folder).as_posix(): hash_file(path) for path in paths})
+    return folder_fingerprint(folder)

@@ -51,13 +51,20 @@ class EndpointGenerator:
     def generate(
         self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
     ) -> list[Generation]:
-        written: list[Generation] = []
+        # Greedy answers to equal prompts are equal, so each is paid for once; sampled ones differ by their row.
+        greedy = decoding.temperature == 0
+        rows: dict[Prompt | int, list[int]] = {}
+        for row, prompt in enumerate(prompts):
+            rows.setdefault(prompt if greedy else row, []).append(row)
+        groups = list(rows.values())
+        written: dict[int, Generation] = {}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for generation in pool.map(lambda item: self._ask(item[1], decoding, item[0]), enumerate(prompts)):
-                written.append(generation)
+            replies = pool.map(lambda group: self._ask(prompts[group[0]], decoding, group[0]), groups)
+            for group, generation in zip(groups, replies, strict=True):
+                written |= dict.fromkeys(group, generation)
                 if advance is not None:
-                    advance(1)
-        return written
+                    advance(len(group))
+        return [written[row] for row in range(len(prompts))]
 
     def _ask(self, prompt: Prompt, decoding: Decoding, row: int) -> Generation:
         """One call with its retries; a fault that stays is an error, never an empty answer."""
@@ -90,7 +97,10 @@ class EndpointGenerator:
                 ) from error
             except OpenAIError as error:
                 raise ModelError(f"{self.name} failed ({_line(error)}): check the endpoint") from error
-            text = reply.choices[0].message.content if reply.choices else None
+            choice = reply.choices[0] if reply.choices else None
+            if choice is not None and choice.finish_reason == "content_filter":
+                raise ModelError(f"{self.name} held its answer back (content filter): use a model without one")
+            text = choice.message.content if choice is not None else None
             if text is None:
                 raise ModelError(f"{self.name} sent a reply without text: check the endpoint")
             counts = (reply.usage.prompt_tokens, reply.usage.completion_tokens) if reply.usage else ()

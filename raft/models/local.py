@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from raft.errors import ModelError
 from raft.models.generator import Decoding, Generation
 from raft.models.hardware import pick_device, pick_dtype
 from raft.models.tokens import Codec
+from raft.models.weights import MINI, MINI_FOLDER
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle
 
-MINI = "mini"
-MINI_FOLDER = Path(__file__).parent / "mini" / "weights"
 # Padded tokens in one forward pass of the prompt: large enough to keep the cores busy, small enough for 6 GiB.
 _BATCH_TOKENS = 12_288
 _BATCH_ROWS = 48
@@ -47,11 +47,14 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
     source = str(MINI_FOLDER) if name == MINI else name
     device = pick_device()
     try:
-        config = transformers.AutoConfig.from_pretrained(source)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source)
+        config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         kind = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
-        model: Any = kind.from_pretrained(source, dtype=dtype or pick_dtype(device))
-    except (OSError, ValueError) as error:
+        # No other format than safetensors, and no code of the model's own: both can run anything when loaded.
+        model: Any = kind.from_pretrained(
+            source, dtype=dtype or pick_dtype(device), trust_remote_code=False, use_safetensors=True
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(
             f"model {name!r} cannot be loaded ({reason}): give 'mini', a local folder, a hub name or openai:MODEL@URL"
@@ -59,8 +62,8 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
     style = PromptStyle.COMPACT if isinstance(config, mini.MiniConfig) else PromptStyle.CHAT
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-    # Encoder-decoders with relative positions state no limit.
+    positions = getattr(config, "max_position_embeddings", None)
+    # Models with relative positions state no limit, or one that does not bind them (T5).
     context = int(positions) if positions else 1 << 20
     codec = Codec(tokenizer, style, bool(config.is_encoder_decoder))
     return LoadedModel(name, model.to(device).eval(), codec, context)
@@ -93,7 +96,7 @@ class LocalGenerator:
         from peft import PeftModel
 
         device = pick_device()
-        # Merged weights answer as fast as the untuned ones; small changes would be lost if they were added in bfloat16.
+        # Merged weights answer as fast as the untuned ones. On a CPU they are added in float32, where nothing is lost.
         loaded = load_model(name, torch.float32 if device.type == "cpu" else None)
         with without_peft_noise():
             merged = PeftModel.from_pretrained(loaded.model, str(adapter)).merge_and_unload()
@@ -133,17 +136,14 @@ class LocalGenerator:
         ids = torch.full((len(batch), longest), pad, dtype=torch.long)
         mask = torch.zeros_like(ids)
         for row, tokens in enumerate(batch):
-            ids[row, longest - len(tokens) :] = torch.tensor(tokens)
-            mask[row, longest - len(tokens) :] = 1
-        sampling: dict[str, Any] = {"do_sample": False}
-        if decoding.temperature > 0:
-            sampling = {"do_sample": True, "temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
+            # A decoder goes on from the end of its prompt; an encoder counts positions from the start.
+            place = slice(0, len(tokens)) if codec.seq2seq else slice(longest - len(tokens), longest)
+            ids[row, place] = torch.tensor(tokens)
+            mask[row, place] = 1
         output = model.generate(
             input_ids=ids.to(model.device),
             attention_mask=mask.to(model.device),
-            max_new_tokens=decoding.max_new_tokens,
-            pad_token_id=pad,
-            **sampling,
+            generation_config=_generation_config(model, decoding, pad),
         )
         fresh = output[:, 1:] if codec.seq2seq else output[:, longest:]
         rows = fresh.tolist()
@@ -153,6 +153,24 @@ class LocalGenerator:
             Generation(text, seconds, len(tokens), sum(token != pad for token in row))
             for text, tokens, row in zip(texts, batch, rows, strict=True)
         ]
+
+
+def _generation_config(model: Any, decoding: Decoding, pad: int) -> Any:
+    """Our decoding and nothing of the model's own taste: only its special tokens are taken over."""
+    from transformers import GenerationConfig
+
+    own = model.generation_config
+    sampling: dict[str, Any] = {"do_sample": False}
+    if decoding.temperature > 0:
+        sampling = {"do_sample": True, "temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
+    return GenerationConfig(
+        max_new_tokens=decoding.max_new_tokens,
+        pad_token_id=pad,
+        bos_token_id=own.bos_token_id,
+        eos_token_id=own.eos_token_id if own.eos_token_id is not None else model.config.eos_token_id,
+        decoder_start_token_id=own.decoder_start_token_id,
+        **sampling,
+    )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jinja2 import TemplateError
+
 from raft.prompts import Prompt, PromptStyle, Segment
 
 if TYPE_CHECKING:
@@ -14,8 +16,9 @@ if TYPE_CHECKING:
 
 # Stand-ins for the two messages while a chat template is rendered around them.
 _SYSTEM_SLOT, _USER_SLOT = "RAFT-SYSTEM-SLOT", "RAFT-USER-SLOT"
-# Word pieces lose the spacing of numbers and hyphens: "2 , 000" was "2,000", "3 - 4" mostly "3-4".
-_INSIDE_NUMBER = re.compile(r"(?<=\d) ?([.,:/-]) ?(?=\d)")
+# Word pieces lose the spacing of numbers: "2 , 000" was "2,000" but "12 , 14" a list; "3 - 4" was mostly "3-4".
+_INSIDE_NUMBER = re.compile(r"(?<=\d) ?([.:/-]) ?(?=\d)")
+_THOUSANDS = re.compile(r"(?<!\d)(\d{1,3}) ?, ?(?=\d{3}(?!\d))")
 _BEFORE_CLOSING = re.compile(r" ([.,;:!?%)\]])")
 _AFTER_OPENING = re.compile(r"([(\[]) ")
 
@@ -75,9 +78,12 @@ class Codec:
     def _rendered(self, prompt: Prompt) -> list[Segment]:
         """The model's own chat template around our segments, which are put in after rendering."""
         messages = [{"role": "system", "content": _SYSTEM_SLOT}, {"role": "user", "content": _USER_SLOT}]
-        text = str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        try:
+            text = str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        except TemplateError:
+            text = ""
         if _SYSTEM_SLOT not in text:
-            # Some templates drop the system message without a word: the instruction then opens the user's.
+            # Some templates refuse the system message, others drop it: the instruction then opens the user's.
             user = f"{_SYSTEM_SLOT}\n\n{_USER_SLOT}"
             messages = [{"role": "user", "content": user}]
             text = str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
@@ -95,5 +101,5 @@ class Codec:
 
 
 def _tidy(text: str) -> str:
-    text = _INSIDE_NUMBER.sub(r"\1", text)
+    text = _THOUSANDS.sub(r"\1,", _INSIDE_NUMBER.sub(r"\1", text))
     return _AFTER_OPENING.sub(r"\1", _BEFORE_CLOSING.sub(r"\1", text)).strip()

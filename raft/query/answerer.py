@@ -13,12 +13,10 @@ from raft.errors import InputError
 from raft.models.generator import Decoding, Generator, load_generator
 from raft.models.tuned import check_tuned, read_tuned
 from raft.prompts import REFUSAL, parse_answer, passages_prompt
-from raft.recipe import EvaluateSettings
+from raft.recipe import MAX_PASSAGES, EvaluateSettings
 from raft.types import Passage, ScoredPassage
 
 MAX_QUESTION_CHARACTERS = 2_000
-# The prompt numbers passages from 1, and the embedded model knows these numbers only.
-MAX_PASSAGES = 16
 
 
 class Retriever(Protocol):

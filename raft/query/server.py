@@ -20,6 +20,7 @@ from starlette.middleware.base import RequestResponseEndpoint
 
 from raft.errors import InputError, RaftError
 from raft.query.answerer import Answer, Answerer
+from raft.recipe import EvaluateSettings
 
 PAGE = Path(__file__).parent / "page"
 MAX_BODY_BYTES = 64 * 1024
@@ -132,8 +133,18 @@ def create_app(answerer: Answers) -> FastAPI:
     return app
 
 
-def serve(index_dir: Path, model_dir: Path | None, host: str = "127.0.0.1", port: int = 8000) -> None:
-    """Serve until interrupted. Raises InputError where the address cannot be had, before the model is loaded."""
+def serve(
+    index_dir: Path,
+    model_dir: Path | None,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    settings: EvaluateSettings = EvaluateSettings(),
+    base_model: str = "mini",
+) -> None:
+    """Serve until interrupted; the last two arguments are those of `Answerer.open`.
+
+    Raises InputError where the address cannot be had, before the model is loaded.
+    """
     import uvicorn
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -143,7 +154,7 @@ def serve(index_dir: Path, model_dir: Path | None, host: str = "127.0.0.1", port
         reason = error.strerror or str(error)
         raise InputError(f"{host}:{port} cannot be served on ({reason}): give another --port or --host") from error
     with listener:
-        app = create_app(Answerer.open(index_dir, model_dir))
+        app = create_app(Answerer.open(index_dir, model_dir, settings, base_model))
         uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False)).run(sockets=[listener])
 
 

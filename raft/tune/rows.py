@@ -20,7 +20,7 @@ from raft.prompts import (
     plain_target,
 )
 from raft.recipe import TuningMethod
-from raft.types import Quote, ShownPassage
+from raft.types import ExampleKind, Quote, ShownPassage
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ def _raft_row(row: dict[str, Any], style: PromptStyle, where: str) -> TrainingRo
 
 
 def _plain_row(row: dict[str, Any], style: PromptStyle, where: str) -> TrainingRow:
-    answer = row["answers"][0] if row["answers"] else REFUSAL
+    # The words that RAFT learns where there are any, so that both methods are taught one answer.
+    answer = row["answer"] if row["kind"] == ExampleKind.ORACLE else next(iter(row["answers"]), REFUSAL)
     prompt = closed_book_prompt(row["question"], style)
     return TrainingRow(row["id"], prompt, plain_target(answer), tuple(row["document_ids"]))

@@ -84,10 +84,11 @@ def _padded(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What training did: the adapted model, the optimiser steps taken, and the losses on the way."""
+    """What training did: the adapted model, the steps taken and the one whose weights it has, and the losses."""
 
     model: Any
     steps: int
+    kept_step: int
     seconds: float
     target_tokens: int
     losses: list[dict[str, float]]
@@ -122,7 +123,7 @@ def train(
     device = pick_device()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="raft-tune-") as checkpoints, without_peft_noise():
-        model: Any = loaded.model if settings.full else get_peft_model(loaded.model, _lora(loaded, settings))
+        model: Any = loaded.model if settings.full else _adapted(loaded, settings)
         strategy = "epoch" if validation else "no"
         arguments = TrainingArguments(
             output_dir=checkpoints,
@@ -165,16 +166,23 @@ def train(
         if "loss" in entry or "eval_loss" in entry
     ]
     tokens = sum(len(row.target) for row in rows)
-    return TrainingResult(model, trainer.state.global_step, time.perf_counter() - began, tokens, losses)
+    kept = trainer.state.best_global_step or trainer.state.global_step
+    return TrainingResult(model, trainer.state.global_step, kept, time.perf_counter() - began, tokens, losses)
 
 
-def _lora(loaded: LoadedModel, settings: TuneSettings) -> LoraConfig:
-    """LoRA (Hu et al. 2021) in the words of peft."""
+def _adapted(loaded: LoadedModel, settings: TuneSettings) -> Any:
+    """The model under LoRA (Hu et al. 2021). Raises ModelError where it has no layers of the given names."""
     targets = settings.target_modules
-    return LoraConfig(
+    lora = LoraConfig(
         task_type=TaskType.SEQ_2_SEQ_LM if loaded.codec.seq2seq else TaskType.CAUSAL_LM,
         r=settings.r,
         lora_alpha=settings.alpha,
         lora_dropout=settings.lora_dropout,
         target_modules=targets if targets == "all-linear" else targets.split(","),
     )
+    try:
+        return get_peft_model(loaded.model, lora)
+    except ValueError as error:
+        raise ModelError(
+            f"{loaded.name!r} takes no LoRA on {targets!r}: set tune.target_modules to all-linear"
+        ) from error

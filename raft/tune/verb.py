@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raft.artifacts import Ledger, Manifest, Stage, fingerprint, verified, writing
+from raft.artifacts import TIMING, Ledger, Manifest, Stage, fingerprint, verified, writing
 from raft.models.tuned import TRAINING, TunedModel
+from raft.models.weights import public_name, weights_fingerprint
 from raft.progress import Progress, Silent
 from raft.prompts import prompt_fingerprint
 from raft.recipe import TuneSettings, TuningMethod
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def model_fingerprint(examples_digest: str, method: TuningMethod, settings: TuneSettings, seed: int) -> str:
     """Names the work of `tune` before it is done."""
-    return fingerprint(Stage.MODEL, _recorded(method, settings, seed), {"examples": examples_digest})
+    return fingerprint(Stage.MODEL, _recorded(method, settings, seed), _inputs(examples_digest, settings))
 
 
 def tune(
@@ -33,8 +34,8 @@ def tune(
 ) -> Manifest:
     """Adapt a model to `train.jsonl`, stopping early on `validation.jsonl`, and write adapter or weights to `out`.
 
-    Both methods take the same questions and the same number of optimiser steps. Raises ArtifactError or ModelError;
-    nothing is half-written.
+    Both methods learn the same questions under the same schedule of optimiser steps; each keeps the weights of the
+    epoch that its own validation loss liked best. Raises ArtifactError or ModelError; nothing is half-written.
     """
     examples = verified(examples_dir, Stage.EXAMPLES)
     with writing(out, Stage.MODEL) as draft:
@@ -54,6 +55,8 @@ def tune(
         rows = read_rows(examples_dir / "train.jsonl", method, style)
         held = read_rows(examples_dir / "validation.jsonl", method, style)
         encoded, validation = encode_rows(rows, loaded), encode_rows(held, loaded)
+        if not held:
+            progress.note(f"tune {method}: no validation rows, so the weights of the last step are kept")
         with progress.task(f"tune {method}", optimiser_steps(len(rows), settings)) as advance:
             result = train(loaded, encoded, validation, settings, seed, advance)
         _save(result, loaded, settings, draft.path)
@@ -63,17 +66,19 @@ def tune(
             style=style,
             prompt_fingerprint=prompt_fingerprint(style),
             index_digest=examples.inputs["index"],
-            document_ids=tuple(sorted({document for row in rows for document in row.document_ids})),
+            document_ids=tuple(sorted({document for row in (*rows, *held) for document in row.document_ids})),
             rows=len(rows),
             steps=result.steps,
-            seconds=round(result.seconds, 1),
+            kept_step=result.kept_step,
             target_tokens=result.target_tokens,
             losses=tuple(result.losses),
         )
         text = json.dumps(asdict(tuned), indent=2, ensure_ascii=False)
         (draft.path / TRAINING).write_text(text + "\n", encoding="utf-8")
+        (draft.path / TIMING).write_text(json.dumps({"seconds": round(result.seconds, 1)}) + "\n", encoding="utf-8")
+        (draft.path / "README.md").write_text(_card(tuned), encoding="utf-8")
         counts = {"rows": len(rows), "validation_rows": len(held), "steps": result.steps}
-        inputs = {"examples": examples.digest}
+        inputs = _inputs(examples.digest, settings)
         draft.finish(Stage.MODEL, _recorded(method, settings, seed), inputs, counts, Ledger(len(rows), len(rows)))
     assert draft.manifest is not None
     progress.note(f"tune {method}: {len(rows)} rows, {result.steps} steps, {result.seconds:.0f} s")
@@ -81,14 +86,36 @@ def tune(
 
 
 def _recorded(method: TuningMethod, settings: TuneSettings, seed: int) -> dict[str, Any]:
-    return {**settings.model_dump(mode="json"), "method": str(method), "seed": seed}
+    model = public_name(settings.model)
+    return {**settings.model_dump(mode="json"), "model": model, "method": str(method), "seed": seed}
+
+
+def _inputs(examples_digest: str, settings: TuneSettings) -> dict[str, str]:
+    return {"examples": examples_digest, "model": weights_fingerprint(settings.model)}
 
 
 def _save(result: TrainingResult, loaded: LoadedModel, settings: TuneSettings, folder: Path) -> None:
     if settings.full:
         result.model.save_pretrained(folder)
     else:
-        # peft would record where the base lies on this machine, and look the base up on the hub.
-        result.model.peft_config["default"].base_model_name_or_path = settings.model
+        # peft would record where the base lies on this machine, look the base up on the hub, and write a set of module
+        # names in an order that changes from run to run.
+        adapter = result.model.peft_config["default"]
+        adapter.base_model_name_or_path = settings.model
+        if isinstance(adapter.target_modules, set):
+            adapter.target_modules = sorted(adapter.target_modules)
         result.model.save_pretrained(folder, save_embedding_layers=False)
     loaded.codec.tokenizer.save_pretrained(folder)
+
+
+def _card(tuned: TunedModel) -> str:
+    """The model card, in place of the empty form that peft leaves."""
+    base, method = public_name(tuned.base_model), tuned.method.value.upper()
+    return (
+        f"---\nbase_model: {base}\ntags:\n- raft\n- {tuned.method}\n---\n"
+        f"# {base}, tuned with {method}\n\n"
+        f"Trained on {tuned.rows} questions about {len(tuned.document_ids)} documents, {tuned.steps} optimiser steps; "
+        f"these are the weights of step {tuned.kept_step}. It belongs to the index with digest "
+        f"`{tuned.index_digest[:16]}`. What it is worth stands in the evaluation beside it; `training.json` holds the "
+        "losses.\n"
+    )

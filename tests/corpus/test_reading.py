@@ -12,8 +12,9 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Table
 
-from raft.corpus import Reading, read_documents
-from raft.corpus.formats import decode
+from raft.artifacts import Stage, mark
+from raft.corpus import Reading, formats, read_documents
+from raft.corpus.formats import Content, decode
 from raft.corpus.pdf import PAGE_BREAK
 from raft.errors import InputError
 
@@ -281,6 +282,50 @@ def test_an_artefact_among_the_documents_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "index" / "documents.jsonl").write_text('{"id": "a", "text": "x"}')
     reading = read(tmp_path, a__txt="Words.")
     assert ([document.id for document in reading.documents], reading.skipped) == (["a.txt"], ())
+
+
+def test_the_folder_of_a_run_among_the_documents_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "recipe.json").write_text('{"seed": 0}')
+    mark(tmp_path / "out", Stage.RUN)
+    reading = read(tmp_path, a__txt="Words.")
+    assert ([document.id for document in reading.documents], reading.skipped) == (["a.txt"], ())
+
+
+# Damaged in ways that the parsers do not foresee: a number of 5000 digits, a table cell of a megabyte.
+BAD = {"a__json": '{"n": ' + "9" * 5000 + "}", "b__csv": "a,b\n1," + '"' + "x" * 1_000_000}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_breaks_its_parser_is_listed_and_the_others_are_read(tmp_path: Path, name: str) -> None:
+    reading = read(tmp_path, **{name: BAD[name], "z__txt": "Words."})
+    assert [document.id for document in reading.documents] == ["z.txt"]
+    (lost,) = reading.skipped
+    assert lost.source == name.replace("__", ".")
+    assert "\n" not in lost.reason and len(lost.reason) < 250
+
+
+def test_whatever_a_parser_raises_is_told_with_its_type_in_one_short_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(raw: bytes) -> Content:
+        raise AssertionError("table\nspans " + "x" * 500)
+
+    monkeypatch.setitem(formats.READERS, ".html", broken)  # stands for a library's parser that gives up
+    (lost,) = read(tmp_path, a__html="<p>", z__txt="Words.").skipped
+    assert lost.reason.startswith("its reader failed (AssertionError: table spans xxx")
+    assert len(lost.reason) < 250
+
+
+def test_a_row_with_a_number_that_python_refuses_is_named_by_its_line(tmp_path: Path) -> None:
+    rows = '{"id": "a", "text": "x"}\n{"id": ' + "9" * 5000 + ', "text": "x"}\n'
+    with pytest.raises(InputError, match="line 2: not valid JSON"):
+        read(tmp_path, a__jsonl=rows)
+
+
+def test_half_a_character_in_a_key_of_a_row_can_be_written_down(tmp_path: Path) -> None:
+    (document,) = read(tmp_path, a__jsonl='{"id": "a", "text": "x", "k\\ud800": "v"}\n').documents
+    assert document.metadata["k "] == "v"
 
 
 @pytest.mark.parametrize(

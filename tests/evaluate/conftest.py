@@ -120,7 +120,7 @@ class World:
             "document_ids": ["0.md", "1.md", "2.md"],
             "rows": 12,
             "steps": 3,
-            "seconds": 1.5,
+            "kept_step": 10,
             "target_tokens": 90,
             "losses": [],
         }

@@ -43,7 +43,10 @@ class Page(HTMLParser):
 @pytest.fixture
 def made(world: Any, tmp_path: Path) -> tuple[str, str, dict[str, Any]]:
     """The page, the Markdown report and the data that the page embeds."""
-    questions = [*world.questions, Question("odd", HOSTILE, ("red",), ("0.md",), kind="<b>")]
+    odd = Question("odd", HOSTILE, ("red",), ("0.md",), kind="<b>")
+    # Its document is evidence, but says nothing of the accepted answer.
+    wrong = Question("wrong", "Who built pier 5?", ("Hanne Ruud",), ("5.md",))
+    questions = [*world.questions, odd, wrong]
     out = tmp_path / "evaluation"
     evaluate(world.index, questions, world.models, out, world.settings, open_index=world.open_index, load=world.load)
     page = (out / "report.html").read_text(encoding="utf-8")
@@ -63,13 +66,24 @@ def test_the_page_loads_nothing_and_holds_no_markup_of_the_documents(made: tuple
 def test_the_embedded_data_is_the_whole_evaluation(made: tuple[str, str, dict[str, Any]]) -> None:
     data = made[2]
     assert data["arms"] == ["base", "rag", "dsf", "dsf+rag", "raft"]
-    assert len(data["questions"]) == 11
+    assert len(data["questions"]) == 12
     assert len(data["passages"]) == 9  # each once, though two questions share most of them
     odd = next(one for one in data["questions"] if one["id"] == "odd")
     assert odd["question"] == HOSTILE
     assert odd["passages"] == ["p0", "p1"]
     assert odd["regime"] == "seen"
     assert "</script>" in data["passages"]["p0"]["text"]
+
+
+def test_only_a_passage_that_holds_an_accepted_answer_is_called_the_oracle(
+    made: tuple[str, str, dict[str, Any]],
+) -> None:
+    cases = {one["id"]: one for one in made[2]["questions"]}
+    assert cases["q4"]["oracles"] == ["p4"]
+    assert cases["wrong"]["documents"] == ["5.md"]
+    assert cases["wrong"]["passages"] == ["p5", "p6"]
+    assert cases["wrong"]["oracles"] == cases["none"]["oracles"] == []
+    assert '"from an evidence document"' in made[0]
 
 
 def test_quotes_point_at_their_words_in_characters(made: tuple[str, str, dict[str, Any]]) -> None:

@@ -10,7 +10,7 @@ from raft.artifacts import Stage, fingerprint, read_jsonl, read_manifest, verifi
 from raft.errors import ArtifactError, InputError, RaftError
 from raft.evaluate import Evaluation, comparison_table, evaluate, evaluation_fingerprint
 from raft.questions import question_row
-from raft.types import Question
+from raft.types import Question, QuestionSource
 
 
 def run(world: Any, out: Path, **changes: Any) -> Evaluation:
@@ -69,12 +69,27 @@ def test_without_tuned_models_there_are_two_arms_and_no_regimes(world: Any, tmp_
     assert world.loaded == ["mini untuned"]
 
 
-def test_held_out_questions_are_named_in_every_verdict(world: Any, tmp_path: Path) -> None:
-    summary = run(world, tmp_path / "evaluation", held_out=True).summary
+@pytest.mark.parametrize(
+    ("source", "caveat"),
+    [
+        (QuestionSource.HELD_OUT_WRITTEN, "this rests on questions that the tool wrote"),
+        (QuestionSource.HELD_OUT_GIVEN, "this rests on the part of the training questions that was held out"),
+    ],
+)
+def test_held_out_questions_are_named_in_every_verdict(
+    world: Any, tmp_path: Path, source: QuestionSource, caveat: str
+) -> None:
+    result = run(world, tmp_path / "evaluation", source=source)
+    summary = result.summary
     verdicts = [one["verdict"] for one in summary["comparisons"]]
     verdicts += [one["verdict"] for regime in summary["regimes"].values() for one in regime["comparisons"]]
-    assert all(one.endswith("this rests on questions that the tool wrote") for one in verdicts)
-    assert summary["source"] == "held-out written questions"
+    assert all(one.endswith(caveat) for one in verdicts)
+    assert summary["source"] == str(source)
+    assert read_manifest(result.out).settings["source"] == str(source)
+    for report in ("report.md", "report.html"):
+        text = (result.out / report).read_text(encoding="utf-8")
+        assert ("The tool wrote the questions" in text) == (source is QuestionSource.HELD_OUT_WRITTEN)
+        assert ("were given for training" in text) == (source is QuestionSource.HELD_OUT_GIVEN)
 
 
 def test_rows_join_by_id_and_hold_what_the_design_names(world: Any, tmp_path: Path) -> None:

@@ -11,13 +11,25 @@ def test_of_several_sentences_with_the_answer_the_one_nearest_the_question_is_ta
     assert text[slice(*evidence.answer)] == "36 bar"
 
 
+def test_an_alias_is_sought_only_where_the_answer_before_it_is_not_there() -> None:
+    text = "Keep the 8 receipts. Expenses are paid above 8 cr."
+    evidence = find_evidence(text, "From what amount on are expenses paid, by receipts?", ["above 8 cr", "8"])
+    assert evidence is not None
+    assert text[slice(*evidence.answer)] == "above 8 cr"
+
+
+def test_a_bare_verdict_and_a_sentence_without_a_word_of_the_question_are_no_evidence() -> None:
+    assert find_evidence("There is no boat there.", "Is there a boat?", ["no"]) is None
+    assert find_evidence("The 8 lamps burn.", "What do expenses cost?", ["8"]) is None
+
+
 def test_there_is_no_evidence_where_no_sentence_holds_an_answer() -> None:
-    assert find_evidence("It stops at 136 bar.", "When?", ["36 bar"]) is None
+    assert find_evidence("It stops at 136 bar.", "When does it stop?", ["36 bar"]) is None
 
 
 def test_a_long_sentence_is_cut_to_whole_words_around_the_answer() -> None:
     text = "alpha " * 60 + "36 bar " + "omega " * 60
-    evidence = find_evidence(text, "When?", ["36 bar"])
+    evidence = find_evidence(text, "What is omega?", ["36 bar"])
     assert evidence is not None
     start, end = quote_span(text, evidence)
     assert "36 bar" in text[start:end]

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -189,3 +190,23 @@ def test_importing_the_packages_loads_nothing_heavy() -> None:
     code += "print([name for name in ('numpy', 'torch', 'faiss', 'bm25s', 'bs4', 'pypdf') if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_file_that_cannot_be_opened_is_skipped_by_the_index_and_by_its_fingerprint(
+    tmp_path: Path, minilm: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "notes").mkdir()
+    for name in ("a.txt", "locked.txt"):
+        (tmp_path / "notes" / name).write_text("Words.")
+    real = Path.open
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "locked.txt":  # who runs the tests as root may read everything
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    settings = IndexSettings()
+    manifest = build_index([tmp_path / "notes"], tmp_path / "index", settings, embedder=minilm)
+    assert dict(manifest.ledger.rejected) == {"it cannot be opened (Permission denied)": 1}
+    assert manifest.fingerprint == index_fingerprint([tmp_path / "notes"], settings)

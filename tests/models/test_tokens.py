@@ -37,6 +37,12 @@ def test_a_target_reads_the_same_after_decoding_but_for_case(codec: Codec) -> No
     assert codec.decode(codec.target_ids(target)) == joined(target).lower().replace("<answer>", "<ANSWER>")
 
 
+def test_the_spacing_of_numbers_is_restored_where_it_is_known(codec: Codec) -> None:
+    for text in ("1,200 cr", "12, 14 and 16", "in 1990, 20 men", "7:30", "4.5 bar", "3-4", "2/3"):
+        ids = codec.tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert codec.decode(ids) == text
+
+
 def test_a_chat_model_gets_its_own_template_with_our_text_inside(tiny_chat: Callable[[str], Path]) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny_chat("llama"))
     codec = Codec(tokenizer, PromptStyle.CHAT, seq2seq=False)

@@ -23,7 +23,7 @@ TUNED = TunedModel(
     document_ids=("a.md", "b.md"),
     rows=2,
     steps=1,
-    seconds=0.5,
+    kept_step=10,
     target_tokens=12,
     losses=({"step": 1.0, "eval_loss": 0.25},),
 )

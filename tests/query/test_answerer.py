@@ -54,11 +54,18 @@ def test_offsets_count_characters_after_an_emoji_as_before_it(
     assert documents["pump.md"][quote.start : quote.end] == "Anna's"
 
 
-@pytest.mark.parametrize("text", ["", "   ", f"<ANSWER>: {REFUSAL}", "<ANSWER>: the passages do not answer this"])
+@pytest.mark.parametrize("text", [f"<ANSWER>: {REFUSAL}", "<ANSWER>: the passages do not answer this"])
 def test_a_refusal_always_reads_the_same(answerer: Answerer, model: Any, text: str) -> None:
     model.text = text
     answer = answerer.answer("Who sank the ferry?")
     assert (answer.answer, answer.abstained) == (REFUSAL, True)
+
+
+@pytest.mark.parametrize("text", ["", "   "])
+def test_an_output_without_an_answer_is_not_passed_off_as_a_refusal(answerer: Answerer, model: Any, text: str) -> None:
+    model.text = text
+    answer = answerer.answer("Who sank the ferry?")
+    assert (answer.answer, answer.abstained) == ("", False)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -1,6 +1,12 @@
 """Opening an index and a model from their folders, with a real index and an untrained model of the embedded kind."""
 
 import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
 from dataclasses import asdict
 from pathlib import Path
 
@@ -74,3 +80,29 @@ def test_a_model_that_was_made_for_another_index_is_refused_before_it_is_loaded(
 def test_a_folder_that_is_no_index_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="does not exist"):
         Answerer.open(tmp_path / "nowhere", None)
+
+
+def test_serving_takes_its_settings_and_its_untuned_model_from_the_recipe(index_dir: Path, tiny_mini: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "raft.cli", "serve", "--index", str(index_dir), "--port", str(port)]
+    sets = ["--set", "evaluate.top_k=1", "--set", "evaluate.max_new_tokens=2", "--set", f"tune.model={tiny_mini}"]
+    with subprocess.Popen([*command, *sets]) as server:
+        try:
+            asked = {"question": "How long may pump P-7 run dry?"}
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{port}/api/answer", json.dumps(asked).encode(), {"Content-Type": "application/json"}
+            )
+            # The port is taken before the model is loaded, so the request waits; only before that is it refused.
+            for _ in range(100):
+                try:
+                    reply = json.load(urllib.request.urlopen(request, timeout=60))
+                    break
+                except urllib.error.URLError:
+                    time.sleep(0.3)
+            health = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=60))
+        finally:
+            server.terminate()
+    assert len(reply["passages"]) == 1
+    assert reply["completion_tokens"] in (1, 2)
+    assert health["model"] == str(tiny_mini)

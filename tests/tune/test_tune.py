@@ -1,6 +1,7 @@
 """Tuning: the right rows, loss on targets alone, equal budgets, adapters that answer when they are loaded again."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,17 +31,25 @@ QUESTIONS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def examples(notes_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tune")
+def make_examples(index: Path, folder: Path, validation_fraction: float) -> Path:
     rows = [
         {"id": str(n), "question": question, "answers": [answer], "document_ids": [document]}
         for n, (question, answer, document) in enumerate(QUESTIONS)
     ] + [{"id": "u", "question": "Who painted the Tessaly?", "answers": [], "unanswerable": True}]
     (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    chosen = ExampleSettings(num_distractors=1, validation_fraction=0.2, test_fraction=0)
-    generate_examples(notes_index, folder / "examples", folder / "questions.jsonl", chosen)
+    chosen = ExampleSettings(num_distractors=1, validation_fraction=validation_fraction, test_fraction=0)
+    generate_examples(index, folder / "examples", folder / "questions.jsonl", chosen)
     return folder / "examples"
+
+
+@pytest.fixture(scope="module")
+def examples(notes_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_examples(notes_index, tmp_path_factory.mktemp("tune"), 0.2)
+
+
+@pytest.fixture(scope="module")
+def unvalidated(notes_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_examples(notes_index, tmp_path_factory.mktemp("tune"), 0)
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +109,10 @@ def test_both_methods_take_the_same_number_of_steps(examples: Path, settings: Tu
 
 @pytest.mark.parametrize(("full", "rate"), [(False, 0.02), (True, 0.01)])
 def test_training_lowers_the_loss_and_the_saved_model_answers_as_trained(
-    full: bool, rate: float, examples: Path, settings: TuneSettings, tmp_path: Path
+    full: bool, rate: float, unvalidated: Path, settings: TuneSettings, tmp_path: Path
 ) -> None:
-    longer = {"full": full, "num_train_epochs": 40, "learning_rate": rate, "alpha": 8, "early_stopping_patience": 99}
-    tune(examples, tmp_path / "model", TuningMethod.DSF, settings.model_copy(update=longer))
+    longer = {"full": full, "num_train_epochs": 80, "learning_rate": rate, "alpha": 8}
+    tune(unvalidated, tmp_path / "model", TuningMethod.DSF, settings.model_copy(update=longer))
     tuned = read_tuned(tmp_path / "model")
     losses = [entry["loss"] for entry in tuned.losses if "loss" in entry]
     assert losses[-1] < 0.8 * losses[0]
@@ -112,8 +121,7 @@ def test_training_lowers_the_loss_and_the_saved_model_answers_as_trained(
     prompts = [closed_book_prompt(question, base.style) for question, _, _ in QUESTIONS]
     before, after = (model.generate(prompts, Decoding(max_new_tokens=8)) for model in (base, adapted))
     assert not any(generation.text.startswith("<ANSWER>:") for generation in before)
-    # Most of them: the weights kept are those of the epoch that validation liked best, not of the last.
-    assert sum(generation.text.startswith("<ANSWER>:") for generation in after) > len(QUESTIONS) / 2
+    assert all(generation.text.startswith("<ANSWER>:") for generation in after)
 
 
 def test_the_model_folder_says_what_it_was_made_from_and_holds_no_paths_of_this_machine(
@@ -124,10 +132,31 @@ def test_the_model_folder_says_what_it_was_made_from_and_holds_no_paths_of_this_
     digest = verified(examples, Stage.EXAMPLES).digest
     assert manifest.fingerprint == model_fingerprint(digest, TuningMethod.RAFT, settings, 0)
     assert read_tuned(tmp_path / "model").index_digest == verified(examples, Stage.EXAMPLES).inputs["index"]
-    text = "".join(
-        path.read_text(errors="replace") for path in (tmp_path / "model").iterdir() if path.suffix == ".json"
-    )
-    assert str(tmp_path) not in text
+    model = tmp_path / "model"
+    written = {
+        path.name: path.read_text(errors="replace") for path in model.iterdir() if path.suffix in (".json", ".md")
+    }
+    assert not [name for name, text in written.items() if str(tmp_path) in text]
+    # The base of a local model is named where it must be found again, and nowhere else.
+    local = {name for name, text in written.items() if settings.model in text}
+    assert local == {"training.json", "adapter_config.json"}
+
+
+def test_the_same_work_gives_the_same_bytes(examples: Path, settings: TuneSettings, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        tune(examples, tmp_path / name, TuningMethod.RAFT, settings)
+    assert verified(tmp_path / "one", Stage.MODEL) == verified(tmp_path / "two", Stage.MODEL)
+
+
+def test_other_weights_under_the_same_name_are_other_work(tiny_mini: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "base"
+    shutil.copytree(tiny_mini, copy)
+    settings = TuneSettings(model=str(copy))
+    before = model_fingerprint("0" * 64, TuningMethod.RAFT, settings, 0)
+    weights = bytearray((copy / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(weights)
+    assert model_fingerprint("0" * 64, TuningMethod.RAFT, settings, 0) != before
 
 
 @pytest.mark.parametrize("kind", ["llama", "t5"])

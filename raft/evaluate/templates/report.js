@@ -136,10 +136,12 @@ function answer(one, arm, shown) {
 
 function passage(one, id, number) {
   const { document: source, title, text } = data.passages[id];
-  const oracle = one.documents.includes(source);
-  return make("div", { class: oracle ? "shown oracle" : "shown" },
+  const evidence = one.documents.includes(source), oracle = one.oracles.includes(id);
+  return make("div", { class: evidence ? "shown evidence" : "shown" },
     make("h4", {}, `[${number}] ${title}`, make("span", { class: "where" }, title === source ? "" : source),
-      oracle && make("span", { class: "badge", title: "a document that holds the answer" }, "evidence")),
+      evidence && make("span", oracle ? { class: "badge", title: "an accepted answer stands in this passage" }
+        : { class: "badge plain", title: "no accepted answer stands word for word in this passage" },
+        oracle ? "oracle" : "from an evidence document")),
     make("p", {}, ...highlighted(Array.from(text), number, one)));
 }
 

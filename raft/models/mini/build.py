@@ -64,6 +64,9 @@ def build_model(source: Path) -> MiniForCausalLM:
         _copy(state, f"{ours}.up", weights, f"{theirs}.intermediate.dense")
         _copy(state, f"{ours}.down", weights, f"{theirs}.output.dense")
         _copy(state, f"{ours}.output_norm", weights, f"{theirs}.output.LayerNorm")
+    # A word that was just written looks like the word it was copied from: begin with that likeness as the score.
+    half = MiniConfig.pointer_size
+    state["pointer_query.weight"][half:] = state["pointer_key.weight"][half:]
     model.load_state_dict(state)
     return model
 

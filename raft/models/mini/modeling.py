@@ -7,6 +7,8 @@ shown so far (See et al. 2017, section 2.2), because answers and quotes are near
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -71,6 +73,14 @@ class MiniLayer(nn.Module):
         return output
 
 
+class _Memory(NamedTuple):
+    """The tokens so far: keys (batch, seen, 2 x pointer size), ids (batch, seen), and which are of the prompt."""
+
+    keys: Tensor
+    ids: Tensor
+    allowed: Tensor
+
+
 class MiniPreTrainedModel(PreTrainedModel):
     config_class = MiniConfig
     base_model_prefix = ""
@@ -93,8 +103,9 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         self.head_transform = nn.Linear(size, size)
         self.head_norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
         self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))
-        self.pointer_query = nn.Linear(size, config.pointer_size)
-        self.pointer_key = nn.Linear(size, config.pointer_size)
+        # Two halves: what a token is, and what it follows (see `_pointer`).
+        self.pointer_query = nn.Linear(size, 2 * config.pointer_size)
+        self.pointer_key = nn.Linear(size, 2 * config.pointer_size)
         self.pointer_gate = nn.Linear(size, 1)
         self.post_init()  # type: ignore[no-untyped-call]  # transformers leaves it without types
         # Nearly every word of an answer or a quote stands in the prompt: begin with copying.
@@ -143,69 +154,64 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         mask = None if visible is None else _additive(visible, _compute_dtype(hidden))
         for layer in self.layers:
             hidden = layer(hidden, mask, past_key_values)
-        keys, shown_ids = self._pointer_memory(hidden, input_ids, past_key_values)
+        memory = self._remember(hidden, input_ids, token_type_ids, attention_mask, past_key_values)
 
         if labels is not None:
             marks = torch.zeros_like(labels, dtype=torch.bool) if copied is None else copied.bool()
-            loss = self._loss(hidden, keys, shown_ids, attention_mask, labels, marks, num_items_in_batch)
+            loss = self._loss(hidden, memory, labels, marks, num_items_in_batch)
             return CausalLMOutputWithPast(loss=loss, past_key_values=past_key_values)
         kept = hidden[:, -logits_to_keep:] if logits_to_keep else hidden
-        positions = torch.arange(past + length - kept.shape[1], past + length, device=hidden.device)
-        logits = self._next_token(kept, positions.expand(batch, -1), keys, shown_ids, attention_mask)
-        return CausalLMOutputWithPast(logits=logits, past_key_values=past_key_values)
+        return CausalLMOutputWithPast(logits=self._next_token(kept, memory), past_key_values=past_key_values)
 
-    def _pointer_memory(self, hidden: Tensor, input_ids: Tensor, cache: Cache | None) -> tuple[Tensor, Tensor]:
-        """Keys (batch, seen, pointer size) and ids (batch, seen) of all tokens seen so far.
+    def _remember(
+        self, hidden: Tensor, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor, cache: Cache | None
+    ) -> _Memory:
+        """What the pointer may point at, from this call and all before it.
 
-        They are kept as one more cache layer, so that whatever reorders or crops the cache treats them alike.
+        It is kept as one more cache layer, so that whatever reorders or crops the cache treats it alike.
         """
         keys = self.pointer_key(hidden)
-        if cache is None:
-            return keys, input_ids
-        digits = torch.stack([input_ids // _DIGIT, input_ids % _DIGIT], dim=-1).to(keys.dtype)
-        index = self.config.num_hidden_layers
-        if len(cache.layers) == index and cache.layer_class_to_replicate is None:
-            cache.layers.append(DynamicLayer())
-        all_keys, all_digits = cache.update(keys[:, None], digits[:, None], index)
-        high, low = all_digits[:, 0].long().unbind(-1)
-        return all_keys[:, 0], high * _DIGIT + low
+        digits = torch.stack([input_ids // _DIGIT, input_ids % _DIGIT, token_type_ids], dim=-1).to(keys.dtype)
+        if cache is not None:
+            index = self.config.num_hidden_layers
+            if len(cache.layers) == index and cache.layer_class_to_replicate is None:
+                cache.layers.append(DynamicLayer())
+            all_keys, all_digits = cache.update(keys[:, None], digits[:, None], index)
+            keys, digits = all_keys[:, 0], all_digits[:, 0]
+        high, low, segment = digits.long().unbind(-1)
+        return _Memory(keys, high * _DIGIT + low, attention_mask.bool() & (segment == 0))
 
     def _vocabulary(self, hidden: Tensor) -> Tensor:
         """Scores of every word, (..., vocabulary), float32."""
         transformed = self.head_norm(F.gelu(self.head_transform(hidden)))
         return F.linear(transformed, self.word_embeddings.weight, self.head_bias).float()
 
-    def _pointer(self, hidden: Tensor, positions: Tensor, keys: Tensor, attention_mask: Tensor) -> Tensor:
-        """Scores of every token seen before each position, (batch, n, seen), float32."""
+    def _pointer(self, hidden: Tensor, memory: _Memory) -> Tensor:
+        """Scores of every token of the prompt, (batch, n, seen), float32.
+
+        A token scores by what it is and by what it follows: the second part lets a copy go on from the word that was
+        just copied (an induction head: Olsson et al. 2022), which keys of the tokens alone were slow to learn. Only the
+        prompt is pointed at: a pointer into its own output repeats itself.
+        """
         query = self.pointer_query(hidden) * self.config.pointer_size**-0.5
-        scores = torch.matmul(query, keys.transpose(1, 2)).float()
-        seen = torch.arange(keys.shape[1], device=keys.device)
-        allowed = attention_mask.bool()[:, None, :] & (seen <= positions[:, :, None])
-        return scores.masked_fill(~allowed, _MASKED)
+        (is_query, after_query), (is_key, after_key) = query.chunk(2, dim=-1), memory.keys.chunk(2, dim=-1)
+        follows = torch.matmul(after_query, after_key.transpose(1, 2)).masked_fill(~memory.allowed[:, None, :], 0.0)
+        scores = torch.matmul(is_query, is_key.transpose(1, 2)) + F.pad(follows[..., :-1], (1, 0))
+        return scores.float().masked_fill(~memory.allowed[:, None, :], _MASKED)
 
     def _gate(self, hidden: Tensor) -> Tensor:
         """Log-odds of writing from the vocabulary rather than copying, (batch, n), float32."""
         gate: Tensor = self.pointer_gate(hidden)
         return gate.float().squeeze(-1)
 
-    def _next_token(
-        self, hidden: Tensor, positions: Tensor, keys: Tensor, shown_ids: Tensor, attention_mask: Tensor
-    ) -> Tensor:
+    def _next_token(self, hidden: Tensor, memory: _Memory) -> Tensor:
         gate = self._gate(hidden)[..., None]
         written = torch.sigmoid(gate) * self._vocabulary(hidden).softmax(-1)
-        copied = torch.sigmoid(-gate) * self._pointer(hidden, positions, keys, attention_mask).softmax(-1)
-        ids = shown_ids[:, None, :].expand_as(copied)
-        return written.scatter_add(-1, ids, copied).clamp_min(1e-30).log()
+        copied = torch.sigmoid(-gate) * self._pointer(hidden, memory).softmax(-1)
+        return written.scatter_add(-1, memory.ids[:, None, :].expand_as(copied), copied).clamp_min(1e-30).log()
 
     def _loss(
-        self,
-        hidden: Tensor,
-        keys: Tensor,
-        shown_ids: Tensor,
-        attention_mask: Tensor,
-        labels: Tensor,
-        marks: Tensor,
-        num_items: Tensor | int | None,
+        self, hidden: Tensor, memory: _Memory, labels: Tensor, marks: Tensor, num_items: Tensor | int | None
     ) -> Tensor:
         """Cross-entropy of the mixture over target tokens alone: no vocabulary scores are made for the prompt."""
         next_labels = F.pad(labels[:, 1:], (0, 1), value=-100)
@@ -216,8 +222,8 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         rows = hidden.gather(1, positions[..., None].expand(-1, -1, hidden.shape[-1]))
         gate = self._gate(rows)
 
-        pointer = self._pointer(rows, positions, keys, attention_mask)
-        matches = shown_ids[:, None, :] == wanted[..., None]
+        pointer = self._pointer(rows, memory)
+        matches = (memory.ids[:, None, :] == wanted[..., None]) & memory.allowed[:, None, :]
         copied = pointer.masked_fill(~matches, 2 * _MASKED).logsumexp(-1) - pointer.logsumexp(-1)
 
         needs_words = chosen & ~F.pad(marks[:, 1:], (0, 1)).gather(1, positions)

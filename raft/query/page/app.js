@@ -66,7 +66,7 @@ function facts(reply) {
 
 function show(reply) {
   at("asked").textContent = reply.question;
-  at("answer").textContent = reply.answer;
+  at("answer").textContent = reply.answer || "The model wrote no answer.";
   at("answer").className = reply.abstained ? "abstained" : "";
   at("facts").textContent = facts(reply);
   const place = new Map(reply.passages.map((passage, index) => [passage.id, index + 1]));

@@ -1,0 +1,134 @@
+"""Models behind an endpoint, against a small server on this machine that speaks chat completions."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from raft.errors import ModelError
+from raft.models.endpoint import KEY_VARIABLE, EndpointGenerator
+from raft.models.generator import Decoding, load_generator
+from raft.prompts import Prompt, PromptStyle, closed_book_prompt
+
+
+@dataclass
+class Endpoint:
+    """Answers with `faults` first, each a status and a body, then with the words of the last message."""
+
+    url: str = ""
+    faults: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    keys: set[str | None] = field(default_factory=set)
+
+    def load(self) -> EndpointGenerator:
+        generator = load_generator(f"openai:some/model@{self.url}")
+        assert isinstance(generator, EndpointGenerator)
+        return generator
+
+
+def completion(text: str | None, reason: str = "stop") -> dict[str, Any]:
+    choice = {"index": 0, "finish_reason": reason, "message": {"role": "assistant", "content": text}}
+    usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+    return {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    state, lock = Endpoint(), threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            with lock:
+                state.asked.append(body)
+                state.keys.add(self.headers["Authorization"])
+                status, reply = (
+                    state.faults.pop(0) if state.faults else (200, completion(body["messages"][-1]["content"]))
+                )
+            raw = json.dumps(reply).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setenv(KEY_VARIABLE, "sk-test-only")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_port}/v1"
+    yield state
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def prompt(question: str) -> Prompt:
+    return closed_book_prompt(question, PromptStyle.CHAT)
+
+
+def test_answers_come_in_the_order_of_the_prompts_with_their_token_counts(endpoint: Endpoint) -> None:
+    told: list[int] = []
+    written = endpoint.load().generate([prompt(f"Q{n}?") for n in range(9)], Decoding(max_new_tokens=5), told.append)
+    assert [one.text for one in written] == [f"Question: Q{n}?" for n in range(9)]
+    assert {(one.prompt_tokens, one.completion_tokens) for one in written} == {(7, 3)}
+    assert sum(told) == 9
+    assert {(body["model"], body["max_tokens"], body["temperature"]) for body in endpoint.asked} == {
+        ("some/model", 5, 0)
+    }
+    assert endpoint.keys == {"Bearer sk-test-only"}
+
+
+def test_equal_prompts_are_asked_once_when_decoding_is_greedy_and_each_time_when_it_is_sampled(
+    endpoint: Endpoint,
+) -> None:
+    prompts, told = [prompt("Q1?"), prompt("Q2?"), prompt("Q1?")], list[int]()
+    written = endpoint.load().generate(prompts, Decoding(), told.append)
+    assert [one.text for one in written] == ["Question: Q1?", "Question: Q2?", "Question: Q1?"]
+    assert (len(endpoint.asked), sum(told)) == (2, 3)
+    endpoint.asked.clear()
+    endpoint.load().generate(prompts, Decoding(temperature=0.7, seed=4))
+    assert sorted(body["seed"] for body in endpoint.asked) == [4, 5, 6]
+
+
+def test_a_fault_that_passes_is_tried_again(endpoint: Endpoint) -> None:
+    endpoint.faults = [(500, {"error": {"message": "warming up"}}), (429, {"error": {"message": "slow down"}})]
+    (written,) = endpoint.load().generate([prompt("Q?")], Decoding())
+    assert written.text == "Question: Q?"
+    assert len(endpoint.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("faults", "message", "asked"),
+    [
+        ([(500, {"error": {"message": "out of\nmemory"}})] * 3, r"failed 3 times \(.*out of.*memory", 3),
+        ([(401, {"error": {"message": "no such key"}})], "refused .*no such key.*check the model's name", 1),
+        ([(200, completion("x") | {"choices": []})], "a reply without text", 1),
+        ([(200, completion(None))], "a reply without text", 1),
+        ([(200, completion("half an ans", "content_filter"))], "content filter", 1),
+        ([(200, completion(None, "content_filter"))], "content filter", 1),
+    ],
+)
+def test_a_fault_that_stays_is_an_error_in_one_line_and_never_an_empty_answer(
+    endpoint: Endpoint, faults: list[tuple[int, dict[str, Any]]], message: str, asked: int
+) -> None:
+    endpoint.faults = list(faults)
+    with pytest.raises(ModelError, match=message) as caught:
+        endpoint.load().generate([prompt("Q?")], Decoding())
+    assert "\n" not in str(caught.value)
+    assert "sk-test-only" not in str(caught.value)
+    assert len(endpoint.asked) == asked
+
+
+@pytest.mark.parametrize("name", ["openai:", "openai:model", "openai:@http://x", "openai:model@localhost:8000"])
+def test_a_name_of_another_form_is_refused(name: str) -> None:
+    with pytest.raises(ModelError, match="write openai:MODEL@URL"):
+        load_generator(name)

@@ -1,0 +1,102 @@
+"""The whole run refuses what would spoil it before the work that it spoils, and reads no result as a document."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raft.artifacts import read_jsonl, write_jsonl
+from raft.errors import InputError, RaftError
+from raft.recipe import ExampleSettings, IndexSettings, Recipe, TuneSettings
+from raft.run import run
+
+PUMP = {"id": "a", "question": "At what pressure does the Merrow 45 stop?", "answers": ["36 bar"]}
+WINCH = {"id": "b", "question": "How much can the Grappel G5 lift?", "answers": ["2.2 tonnes"]}
+LAMP = {"id": "c", "question": "Who keeps the lamp at Quillan Light?", "answers": ["Noor Halvane"]}
+SMALL = Recipe(index=IndexSettings(passage_tokens=32), generate=ExampleSettings(num_distractors=1))
+
+
+def write(path: Path, *rows: dict[str, Any]) -> Path:
+    write_jsonl(path, rows)
+    return path
+
+
+def test_a_model_behind_an_endpoint_cannot_be_tuned(notes: Path, tmp_path: Path) -> None:
+    recipe = Recipe(tune=TuneSettings(model="openai:m@http://localhost:1/v1"))
+    with pytest.raises(InputError, match=r"tune\.model is 'openai:m@http://localhost:1/v1'.*cannot be tuned"):
+        run([notes], tmp_path / "out", recipe=recipe)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_question_to_evaluate_on_is_not_trained_on_however_it_is_spelt(notes: Path, tmp_path: Path) -> None:
+    asked = write(tmp_path / "q.jsonl", LAMP, PUMP)
+    trained = write(
+        tmp_path / "t.jsonl", WINCH, PUMP | {"id": "z", "question": "at what pressure, does a MERROW 45 stop"}
+    )
+    with pytest.raises(InputError, match=r"question 'a' of .*q\.jsonl is also question 'z' of .*t\.jsonl"):
+        run([notes], tmp_path / "out", asked, trained, SMALL)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (PUMP | {"document_ids": ["pumps.md", "gone.md"]}, "question 'a' names document 'gone.md'"),
+        (PUMP | {"question": "Why " + "very " * 400 + "long?"}, r"question 'a' has \d+ tokens, .* at most 254"),
+    ],
+)
+def test_a_question_that_does_not_fit_the_index_is_refused_directly_after_it(
+    notes: Path, tmp_path: Path, row: dict[str, Any], message: str, training: bool
+) -> None:
+    path = write(tmp_path / "q.jsonl", row)
+    with pytest.raises(InputError, match=message) as caught:
+        run([notes], tmp_path / "out", *((None, path) if training else (path, None)), SMALL)
+    assert "q.jsonl" in str(caught.value)
+    assert sorted(entry.name for entry in (tmp_path / "out").iterdir()) == [".raft-stage", "index", "recipe.json"]
+
+
+def test_without_anything_to_evaluate_on_nothing_is_tuned(notes: Path, tmp_path: Path) -> None:
+    trained = write(tmp_path / "t.jsonl", PUMP, WINCH, LAMP)
+    settings = ExampleSettings(num_distractors=1, test_fraction=0, validation_fraction=0)
+    with pytest.raises(InputError, match=r"test\.jsonl is empty"):
+        run([notes], tmp_path / "out", None, trained, SMALL.model_copy(update={"generate": settings}))
+    assert (tmp_path / "out" / "examples").is_dir()
+    assert not (tmp_path / "out" / "models").exists()
+
+
+def test_a_folder_of_unreadable_files_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.json").write_text("{")
+    (tmp_path / "notes" / "b.txt").write_text(" ")
+    with pytest.raises(InputError, match="no readable document"):
+        run([tmp_path / "notes"], tmp_path / "n1" / "out")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["notes"]
+
+
+def test_results_among_the_documents_are_never_read_as_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pumps.md").write_text("# Pumps\n\nThe Merrow 45 stops at 36 bar.\n")
+    # Stops after the index stage, which is all that reads documents; the second run finds what the first one left.
+    path = write(tmp_path / "q.txt", PUMP | {"document_ids": ["gone.md"]})
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"gone\.md"):
+            run([Path()], Path("out"), path, None, SMALL)
+        assert json.loads((tmp_path / "out" / "recipe.json").read_text()) == SMALL.model_dump(mode="json")
+        (tmp_path / "out" / "index" / "manifest.json").write_text("{")  # so that the index is made again
+    # A run of an older version has no marker.
+    (tmp_path / "out" / ".raft-stage").unlink()
+    with pytest.raises(InputError, match=r"gone\.md"):
+        run([Path()], Path("out"), path, None, SMALL)
+    rows = [row for _, row in read_jsonl(tmp_path / "out" / "index" / "documents.jsonl")]
+    assert [row["id"] for row in rows] == ["pumps.md", "q.txt"]
+
+
+def test_documents_below_the_results_are_refused(tmp_path: Path) -> None:
+    documents = tmp_path / "out" / "examples"
+    documents.mkdir(parents=True)
+    with pytest.raises(RaftError, match="where the results go"):
+        run([documents], tmp_path / "out")
