@@ -111,7 +111,7 @@ def test_both_methods_take_the_same_number_of_steps(examples: Path, settings: Tu
 def test_training_lowers_the_loss_and_the_saved_model_answers_as_trained(
     full: bool, rate: float, unvalidated: Path, settings: TuneSettings, tmp_path: Path
 ) -> None:
-    longer = {"full": full, "num_train_epochs": 100, "learning_rate": rate, "alpha": 8}
+    longer = {"full": full, "num_train_epochs": 100, "learning_rate": rate, "alpha": 32}
     tune(unvalidated, tmp_path / "model", TuningMethod.DSF, settings.model_copy(update=longer))
     tuned = read_tuned(tmp_path / "model")
     losses = [entry["loss"] for entry in tuned.losses if "loss" in entry]
@@ -121,8 +121,7 @@ def test_training_lowers_the_loss_and_the_saved_model_answers_as_trained(
     prompts = [closed_book_prompt(question, base.style) for question, _, _ in QUESTIONS]
     before, after = (model.generate(prompts, Decoding(max_new_tokens=8)) for model in (base, adapted))
     assert not any(generation.text.startswith("<ANSWER>:") for generation in before)
-    # Adapters on random weights learn the form for most questions, not for every one.
-    assert sum(generation.text.startswith("<ANSWER>:") for generation in after) > len(QUESTIONS) / 2
+    assert all(generation.text.startswith("<ANSWER>:") for generation in after)
 
 
 def test_the_model_folder_says_what_it_was_made_from_and_holds_no_paths_of_this_machine(
