@@ -22,7 +22,7 @@ from raft.models.weights import public_name, weights_fingerprint
 from raft.progress import Progress, Silent
 from raft.questions import read_questions
 from raft.recipe import ExampleSettings
-from raft.text import locate, normalise_answer
+from raft.text import Source, normalise_answer
 from raft.types import Example, Passage, Question
 
 # How deep to look for distractors: enough to fill a row after the guards have thrown out what answers the question.
@@ -142,11 +142,14 @@ def _brought(index: Index, questions: Sequence[Question]) -> tuple[list[Candidat
         raise InputError(
             f"question {missing[0].id!r} names document {missing[1]!r}, which is not in the index: check its id"
         )
+    # Taken apart once and not for every question: whole documents are long.
+    has_context = any(question.context is not None for question in questions)
+    sources = {d.id: Source(d.text) for d in index.documents.values()} if has_context else {}
     retrieved = index.retrieve([question.text for question in questions], _DISTRACTOR_DEPTH)
     kept: list[Candidate] = []
     rejected: list[Rejected] = []
     for question, scored in zip(questions, retrieved, strict=True):
-        evidence, pool = "context", _holding_context(index, question)
+        evidence, pool = "context", _holding_context(question, sources, passages_of)
         if not pool:
             evidence = "named"
             pool = [passage for document_id in question.document_ids for passage in passages_of[document_id]]
@@ -162,14 +165,16 @@ def _brought(index: Index, questions: Sequence[Question]) -> tuple[list[Candidat
     return kept, rejected
 
 
-def _holding_context(index: Index, question: Question) -> list[Passage]:
+def _holding_context(
+    question: Question, sources: Mapping[str, Source], passages_of: Mapping[str, Sequence[Passage]]
+) -> list[Passage]:
     """The passages that overlap the question's own context, where some document holds it; else none."""
     if question.context is None:
         return []
-    for document in index.documents.values():
-        span = locate(question.context, document.text)
+    for document_id, source in sources.items():
+        span = source.locate(question.context)
         if span is not None:
-            inside = (p for p in index.passages if p.document_id == document.id)
+            inside = passages_of.get(document_id, ())
             return [passage for passage in inside if passage.start < span[1] and span[0] < passage.end]
     return []
 

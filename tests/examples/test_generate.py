@@ -124,6 +124,17 @@ def test_brought_questions_get_their_passage_from_the_named_document_or_by_searc
     assert [row["question_id"] for row in rows(tmp_path / "out", "rejected.jsonl")] == ["d"]
 
 
+def test_a_question_with_its_own_context_gets_the_passage_that_holds_it(notes_index: Path, tmp_path: Path) -> None:
+    context = "It moves 90 litres a minute and serves the bilge of the Tessaly."
+    row = {"id": "a", "question": "How much does the bilge pump move?", "answers": ["90 litres"], "context": context}
+    chosen = ExampleSettings(num_distractors=1, oracle_fraction=1, validation_fraction=0, test_fraction=0)
+    generate_examples(notes_index, tmp_path / "out", questions_file(tmp_path, row), chosen)
+    (made,) = rows(tmp_path / "out", "train.jsonl")
+    assert made["provenance"] == {"source": "given", "evidence": "context"}
+    assert made["document_ids"] == ["pumps.md"]
+    assert made["quotes"][0]["text"] == context
+
+
 def test_a_question_about_a_document_that_is_not_there_is_an_error_and_leaves_nothing(
     notes_index: Path, tmp_path: Path
 ) -> None:
