@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,21 @@ def question_row(question: Question) -> dict[str, Any]:
     if question.kind:
         row["kind"] = question.kind
     return row
+
+
+def check_evidence(questions: Iterable[Question], known: Container[str], index: Path, file: Path | None = None) -> None:
+    """Raises InputError for the first question whose evidence names a document that the index does not hold.
+
+    known: the ids of its documents. file: where the questions come from, for the message.
+    """
+    where = f"{file}: " if file is not None else ""
+    for question in questions:
+        for document_id in question.document_ids:
+            if document_id not in known:
+                raise InputError(
+                    f"{where}question '{question.id}' names document '{document_id}', which {index} does not hold: "
+                    "correct its document_ids, or index that document"
+                )
 
 
 def _question(row: Mapping[str, Any], where: str) -> Question:

@@ -15,7 +15,7 @@ from raft.index import build_index, index_fingerprint
 from raft.index.build import DOCUMENTS
 from raft.models.embedder import load_embedder
 from raft.progress import Progress, Silent
-from raft.questions import read_questions
+from raft.questions import check_evidence, read_questions
 from raft.recipe import Recipe, TuningMethod
 from raft.swap import write_whole
 from raft.text import normalise_answer
@@ -143,13 +143,7 @@ def _check_questions(given: Mapping[Path, Sequence[Question]], index: Path, embe
         return
     known = {row["id"] for _, row in read_jsonl(index / DOCUMENTS)}
     for path, questions in given.items():
-        for question in questions:
-            missing = next((name for name in question.document_ids if name not in known), None)
-            if missing is not None:
-                raise InputError(
-                    f"{path}: question '{question.id}' names document '{missing}', which {index} does not hold: "
-                    "correct its document_ids, or index that document"
-                )
+        check_evidence(questions, known, index, path)
     embedder = load_embedder(embedder_name)
     for path, questions in given.items():
         lengths = embedder.count_tokens([question.text for question in questions])

@@ -27,7 +27,7 @@ from raft.evaluate.summary import Ruler, Summary, summarise
 from raft.models.generator import Decoding, Generator, load_generator
 from raft.models.weights import public_name, weights_fingerprint
 from raft.progress import Progress, Silent
-from raft.questions import question_row, read_questions
+from raft.questions import check_evidence, question_row, read_questions
 from raft.recipe import EvaluateSettings
 from raft.types import Document, Prediction, Question, QuestionSource, Score, ScoredPassage
 
@@ -102,7 +102,7 @@ def evaluate(
     check_output(out, Stage.EVALUATION)
     plan = _plan(index_dir, questions, models, settings, base_model, seed, source)
     index = (open_index or _open_index)(index_dir)
-    _check_evidence(plan.questions, index, index_dir)
+    check_evidence(plan.questions, index.documents, index_dir)
     with progress.task("Retrieve passages", len(plan.questions)) as advance:
         retrieved = index.retrieve([question.text for question in plan.questions], settings.top_k)
         advance(len(plan.questions))
@@ -169,16 +169,6 @@ def _open_index(folder: Path) -> Searchable:
     from raft.index import Index
 
     return Index.open(folder)
-
-
-def _check_evidence(questions: Sequence[Question], index: Searchable, index_dir: Path) -> None:
-    for question in questions:
-        for document_id in question.document_ids:
-            if document_id not in index.documents:
-                raise InputError(
-                    f"question '{question.id}' names document '{document_id}', which {index_dir} does not hold: "
-                    "correct its document_ids, or index that document"
-                )
 
 
 def _predict(

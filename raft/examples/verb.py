@@ -20,7 +20,7 @@ from raft.index import Index
 from raft.models.generator import Generator, load_generator
 from raft.models.weights import public_name, weights_fingerprint
 from raft.progress import Progress, Silent
-from raft.questions import read_questions
+from raft.questions import check_evidence, read_questions
 from raft.recipe import ExampleSettings
 from raft.text import Source, normalise_answer
 from raft.types import Example, Passage, Question
@@ -137,11 +137,7 @@ def _brought(index: Index, questions: Sequence[Question]) -> tuple[list[Candidat
     passages_of: dict[str, list[Passage]] = {}
     for passage in index.passages:
         passages_of.setdefault(passage.document_id, []).append(passage)
-    missing = next(((q, d) for q in questions for d in q.document_ids if d not in passages_of), None)
-    if missing is not None:
-        raise InputError(
-            f"question {missing[0].id!r} names document {missing[1]!r}, which is not in the index: check its id"
-        )
+    check_evidence(questions, passages_of, index.folder)
     # Taken apart once and not for every question: whole documents are long.
     has_context = any(question.context is not None for question in questions)
     sources = {d.id: Source(d.text) for d in index.documents.values()} if has_context else {}
