@@ -27,8 +27,8 @@ _ORIGINS = {
     "it, with the documents that answer them.",
 }
 _REGIMES = {
-    "seen": "training questions were written about all documents that answer these",
-    "unseen": "for at least one document that answers these, no training question was written",
+    "seen": "all documents that answer these were chosen to ask training questions about",
+    "unseen": "at least one document that answers these was kept out of tuning altogether",
 }
 
 

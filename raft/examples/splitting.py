@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 from random import Random
 
+from raft.artifacts import read_jsonl, write_jsonl
 from raft.recipe import ExampleSettings
 
 
@@ -16,6 +18,20 @@ class Split(StrEnum):
     VALIDATION = "validation"
     TEST = "test"
     UNSEEN = "unseen"
+
+
+_FILE = "splits.jsonl"
+
+
+def write_splits(folder: Path, splits: Mapping[str, Split]) -> None:
+    """Note the side of every document, one a line."""
+    write_jsonl(folder / _FILE, ({"document_id": document_id, "split": split} for document_id, split in splits.items()))
+
+
+def tuned_documents(folder: Path) -> frozenset[str]:
+    """The documents of an examples folder that tuning looks at: those of training, and of validation for stopping."""
+    looked_at = (Split.TRAIN, Split.VALIDATION)
+    return frozenset(row["document_id"] for _, row in read_jsonl(folder / _FILE) if row["split"] in looked_at)
 
 
 def split_by_document(document_ids: Sequence[str], settings: ExampleSettings, rng: Random) -> Mapping[str, Split]:

@@ -15,7 +15,7 @@ from raft.examples.asking import Rejected, round_trip, write_questions
 from raft.examples.card import dataset_card
 from raft.examples.composing import Candidate, Reason, compose
 from raft.examples.evidence import find_evidence
-from raft.examples.splitting import Split, split_by_document
+from raft.examples.splitting import Split, split_by_document, write_splits
 from raft.index import Index
 from raft.models.generator import Generator, load_generator
 from raft.models.weights import public_name, weights_fingerprint
@@ -45,9 +45,9 @@ def generate_examples(
 ) -> Manifest:
     """Write `train.jsonl`, `validation.jsonl`, `test.jsonl`, `rejected.jsonl`, `splits.jsonl` and a dataset card.
 
-    questions: JSON Lines to train on; without it the model writes questions for the documents that are not held out
-    as unseen. Every candidate ends as a row or in `rejected.jsonl` with its reason. Raises InputError, ArtifactError
-    or ModelError; nothing is half-written.
+    questions: JSON Lines to train on, and documents that none of them speaks of are the unseen ones; without it the
+    model writes questions for the documents that are not held out as unseen. Every candidate ends as a row or in
+    `rejected.jsonl` with its reason. Raises InputError, ArtifactError or ModelError; nothing is half-written.
     """
     given = read_questions(questions) if questions is not None else None
     index = Index.open(index_dir)
@@ -60,8 +60,10 @@ def generate_examples(
             candidates, rejected = _written(index, splits, generator, settings, seed, progress)
         else:
             settings = _without_unseen(settings)
-            splits = split_by_document(documents, settings, rng)
             candidates, rejected = _brought(index, given)
+            asked = {c.oracle.document_id for c in candidates if c.oracle is not None}
+            asked |= {document_id for question in given for document_id in question.document_ids}
+            splits = {**dict.fromkeys(documents, Split.UNSEEN), **split_by_document(sorted(asked), settings, rng)}
         candidates = _within_one_split(candidates, splits, rejected)
         composed = _compose_all(index, candidates, settings, rng, rejected)
         rows: dict[Split, list[Example]] = {split: [] for split in Split}
@@ -74,7 +76,7 @@ def generate_examples(
         for split in (Split.TRAIN, Split.VALIDATION, Split.TEST):
             write_jsonl(draft.path / f"{split}.jsonl", (asdict(example) for example in rows[split]))
         write_jsonl(draft.path / "rejected.jsonl", (_rejected_row(*item) for item in rejected))
-        write_jsonl(draft.path / "splits.jsonl", ({"document_id": d, "split": s} for d, s in splits.items()))
+        write_splits(draft.path, splits)
         reasons = Counter(str(reason) for _, _, reason in rejected)
         ledger = Ledger(len(composed) + len(rejected), len(composed), dict(reasons))
         counts = {str(split): len(rows[split]) for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)}
@@ -88,7 +90,7 @@ def generate_examples(
 
 
 def _without_unseen(settings: ExampleSettings) -> ExampleSettings:
-    """Who brings questions has chosen the documents: none is held out as unseen."""
+    """Who brings questions has chosen the documents: no other is held out as unseen."""
     return settings.model_copy(update={"unseen_fraction": 0.0})
 
 

@@ -19,9 +19,9 @@ TRAINING = "training.json"
 class TunedModel:
     """The contents of `training.json`: what was tuned, how, on what, and what it took.
 
-    `document_ids` are those behind the rows of training and validation. `kept_step` is the step whose weights these
-    are. `losses` are the training and validation losses on the way, each with its step. Times are kept elsewhere, so
-    that the same work gives the same bytes.
+    `document_ids` are those of the training and validation splits; all others are unseen. `kept_step` is the step whose
+    weights these are. `losses` are the training and validation losses on the way, each with its step. Times are kept
+    elsewhere, so that the same work gives the same bytes.
     """
 
     method: TuningMethod

@@ -25,12 +25,11 @@ from raft.types import ExampleKind, Quote, ShownPassage
 
 @dataclass(frozen=True, slots=True)
 class TrainingRow:
-    """One prompt with the text to be learnt, and the documents that it speaks of."""
+    """One prompt with the text to be learnt."""
 
     id: str
     prompt: Prompt
     target: tuple[Segment, ...]
-    document_ids: tuple[str, ...]
 
 
 def read_rows(path: Path, method: TuningMethod, style: PromptStyle) -> list[TrainingRow]:
@@ -46,11 +45,11 @@ def _raft_row(row: dict[str, Any], style: PromptStyle, where: str) -> TrainingRo
         raise ArtifactError(
             f"{where}: the target does not follow from its quotes and answer: run `raft generate` again"
         )
-    return TrainingRow(row["id"], passages_prompt(row["question"], shown, style), target, tuple(row["document_ids"]))
+    return TrainingRow(row["id"], passages_prompt(row["question"], shown, style), target)
 
 
 def _plain_row(row: dict[str, Any], style: PromptStyle, where: str) -> TrainingRow:
     # The words that RAFT learns where there are any, so that both methods are taught one answer.
     answer = row["answer"] if row["kind"] == ExampleKind.ORACLE else next(iter(row["answers"]), REFUSAL)
     prompt = closed_book_prompt(row["question"], style)
-    return TrainingRow(row["id"], prompt, plain_target(answer), tuple(row["document_ids"]))
+    return TrainingRow(row["id"], prompt, plain_target(answer))

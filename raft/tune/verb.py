@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raft.artifacts import TIMING, Ledger, Manifest, Stage, fingerprint, verified, writing
+from raft.examples.splitting import tuned_documents
 from raft.models.tuned import TRAINING, TunedModel
 from raft.models.weights import public_name, weights_fingerprint
 from raft.progress import Progress, Silent
@@ -66,7 +67,7 @@ def tune(
             style=style,
             prompt_fingerprint=prompt_fingerprint(style),
             index_digest=examples.inputs["index"],
-            document_ids=tuple(sorted({document for row in (*rows, *held) for document in row.document_ids})),
+            document_ids=tuple(sorted(tuned_documents(examples_dir))),
             rows=len(rows),
             steps=result.steps,
             kept_step=result.kept_step,
@@ -114,8 +115,8 @@ def _card(tuned: TunedModel) -> str:
     return (
         f"---\nbase_model: {base}\ntags:\n- raft\n- {tuned.method}\n---\n"
         f"# {base}, tuned with {method}\n\n"
-        f"Trained on {tuned.rows} questions about {len(tuned.document_ids)} documents, {tuned.steps} optimiser steps; "
-        f"these are the weights of step {tuned.kept_step}. It belongs to the index with digest "
-        f"`{tuned.index_digest[:16]}`. What it is worth stands in the evaluation beside it; `training.json` holds the "
-        "losses.\n"
+        f"Trained on {tuned.rows} questions about {len(tuned.document_ids)} documents that were chosen for it, in "
+        f"{tuned.steps} optimiser steps; these are the weights of step {tuned.kept_step}. It belongs to the index "
+        f"with digest `{tuned.index_digest[:16]}`. What it is worth stands in the evaluation beside it; "
+        "`training.json` holds the losses.\n"
     )

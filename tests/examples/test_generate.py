@@ -10,6 +10,7 @@ import pytest
 from raft.artifacts import Stage, read_jsonl, verified
 from raft.errors import InputError
 from raft.examples import examples_fingerprint, generate_examples
+from raft.examples.splitting import tuned_documents
 from raft.models.generator import Decoding, Generation
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle, joined, plain_target, question_target
@@ -122,6 +123,10 @@ def test_brought_questions_get_their_passage_from_the_named_document_or_by_searc
     assert made["b"]["document_ids"] == ["winches.txt"]
     assert made["c"]["kind"] == "unanswerable"
     assert [row["question_id"] for row in rows(tmp_path / "out", "rejected.jsonl")] == ["d"]
+    splits = {row["document_id"]: row["split"] for row in rows(tmp_path / "out", "splits.jsonl")}
+    assert {document for document, split in splits.items() if split == "train"} == {"pumps.md", "winches.txt"}
+    assert set(splits.values()) == {"train", "unseen"}
+    assert tuned_documents(tmp_path / "out") == {"pumps.md", "winches.txt"}
 
 
 def test_a_question_with_its_own_context_gets_the_passage_that_holds_it(notes_index: Path, tmp_path: Path) -> None:

@@ -134,3 +134,25 @@ def test_it_takes_lora_matrices(model: MiniForCausalLM, prompt: dict[str, torch.
     fresh = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
     adapted = get_peft_model(fresh, LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear", r=4))
     assert torch.equal(generated(adapted, prompt)[0], generated(model, prompt)[0])
+
+
+def test_targets_that_share_a_prompt_do_not_see_each_other(model: MiniForCausalLM) -> None:
+    prompt, first, second = [5, 6, 7, 8], [9, 10, 11], [12, 9, 13, 14]
+
+    def summed(*targets: list[int]) -> torch.Tensor:
+        ids = torch.tensor([[*prompt, *(token for target in targets for token in target)]])
+        types = torch.tensor([[0] * 4 + [n for n, target in enumerate(targets, 1) for _ in target]])
+        places = torch.tensor([[*range(4), *(4 + place for target in targets for place in range(len(target)))]])
+        weights = torch.tensor([[0.0] * 4 + [float(place > 0) for target in targets for place in range(len(target))]])
+        loss: torch.Tensor = model(
+            input_ids=ids,
+            token_type_ids=types,
+            position_ids=places,
+            labels=ids.masked_fill(weights == 0, -100),
+            weights=weights,
+            num_items_in_batch=1,
+        ).loss
+        return loss
+
+    assert torch.isclose(summed(first, second), summed(first) + summed(second), rtol=1e-4)
+    assert not torch.isclose(summed(first, second), summed(first), rtol=1e-2)

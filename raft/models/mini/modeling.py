@@ -81,6 +81,14 @@ class _Memory(NamedTuple):
     allowed: Tensor
 
 
+class _Targets(NamedTuple):
+    """What is to be learnt, each (batch, length): labels, which of them are copies, and how much each counts."""
+
+    labels: Tensor
+    copies: Tensor
+    weights: Tensor
+
+
 class MiniPreTrainedModel(PreTrainedModel):
     config_class = MiniConfig
     base_model_prefix = ""
@@ -123,6 +131,7 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         past_key_values: Cache | None = None,
         labels: Tensor | None = None,
         copied: Tensor | None = None,
+        weights: Tensor | None = None,
         use_cache: bool | None = None,
         logits_to_keep: int = 0,
         num_items_in_batch: Tensor | int | None = None,
@@ -131,11 +140,12 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         """Log-probabilities of the next tokens, or the loss where `labels` are given.
 
         input_ids: (batch, length). attention_mask: (batch, past + length), 1 for real tokens. token_type_ids: (batch,
-        length), 0 for prompt and 1 for target; without it the first call is all prompt and later calls all target,
-        which is what `generate()` needs. labels: as input_ids with -100 where nothing is to be learnt. copied: as
-        input_ids, true for target tokens that are known to be copies; the pointer alone is then to give them, which
-        bounds their loss from above and spares their vocabulary scores. The returned logits, (batch, logits_to_keep or
-        length, vocabulary), are normalised log-probabilities in float32.
+        length), 0 for prompt and 1 for target, or 1, 2, ... for several targets of one prompt, which do not see each
+        other; without it the first call is all prompt and later calls all target, which is what `generate()` needs.
+        labels: as input_ids with -100 where nothing is to be learnt. copied: as input_ids, true for target tokens that
+        are known to be copies; the pointer alone is then to give them, which bounds their loss from above and spares
+        their vocabulary scores. weights: as input_ids, how much each target token counts in the loss (1). The returned
+        logits, (batch, logits_to_keep or length, vocabulary), are normalised log-probabilities in float32.
         """
         batch, length = input_ids.shape
         past = past_key_values.get_seq_length() if past_key_values is not None else 0
@@ -150,7 +160,9 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         visible = _visible(attention_mask, token_type_ids, past)
 
         hidden = self.word_embeddings(input_ids) + self.position_embeddings(position_ids)
-        hidden = self.embedding_dropout(self.embedding_norm(hidden + self.segment_embeddings(token_type_ids)))
+        hidden = self.embedding_dropout(
+            self.embedding_norm(hidden + self.segment_embeddings(token_type_ids.clamp(max=1)))
+        )
         mask = None if visible is None else _additive(visible, _compute_dtype(hidden))
         for layer in self.layers:
             hidden = layer(hidden, mask, past_key_values)
@@ -158,7 +170,8 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
 
         if labels is not None:
             marks = torch.zeros_like(labels, dtype=torch.bool) if copied is None else copied.bool()
-            loss = self._loss(hidden, memory, labels, marks, num_items_in_batch)
+            counts = torch.ones_like(labels, dtype=torch.float32) if weights is None else weights
+            loss = self._loss(hidden, memory, _Targets(labels, marks, counts), num_items_in_batch)
             return CausalLMOutputWithPast(loss=loss, past_key_values=past_key_values)
         kept = hidden[:, -logits_to_keep:] if logits_to_keep else hidden
         return CausalLMOutputWithPast(logits=self._next_token(kept, memory), past_key_values=past_key_values)
@@ -210,11 +223,9 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         copied = torch.sigmoid(-gate) * self._pointer(hidden, memory).softmax(-1)
         return written.scatter_add(-1, memory.ids[:, None, :].expand_as(copied), copied).clamp_min(1e-30).log()
 
-    def _loss(
-        self, hidden: Tensor, memory: _Memory, labels: Tensor, marks: Tensor, num_items: Tensor | int | None
-    ) -> Tensor:
+    def _loss(self, hidden: Tensor, memory: _Memory, targets: _Targets, num_items: Tensor | int | None) -> Tensor:
         """Cross-entropy of the mixture over target tokens alone: no vocabulary scores are made for the prompt."""
-        next_labels = F.pad(labels[:, 1:], (0, 1), value=-100)
+        next_labels = F.pad(targets.labels[:, 1:], (0, 1), value=-100)
         is_target = next_labels != -100
         count = max(int(is_target.sum(-1).max()), 1)
         positions = (~is_target).to(torch.int8).argsort(dim=-1, stable=True)[:, :count]
@@ -226,14 +237,15 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         matches = (memory.ids[:, None, :] == wanted[..., None]) & memory.allowed[:, None, :]
         copied = pointer.masked_fill(~matches, 2 * _MASKED).logsumexp(-1) - pointer.logsumexp(-1)
 
-        needs_words = chosen & ~F.pad(marks[:, 1:], (0, 1)).gather(1, positions)
+        needs_words = chosen & ~F.pad(targets.copies[:, 1:], (0, 1)).gather(1, positions)
         words = self._vocabulary(rows[needs_words])
         of_wanted = words.gather(-1, wanted[needs_words][:, None]).squeeze(-1) - words.logsumexp(-1)
         written = torch.full_like(copied, 2 * _MASKED).masked_scatter(needs_words, of_wanted)
 
         log_probability = torch.logaddexp(F.logsigmoid(gate) + written, F.logsigmoid(-gate) + copied)
-        total = -(log_probability * chosen).sum()
-        return total / (num_items if num_items is not None else chosen.sum().clamp(min=1))
+        counted = F.pad(targets.weights[:, 1:], (0, 1)).gather(1, positions) * chosen
+        total = -(log_probability * counted).sum()
+        return total / (num_items if num_items is not None else counted.sum().clamp(min=1))
 
 
 def _visible(attention_mask: Tensor, token_type_ids: Tensor, past: int) -> Tensor | None:
@@ -245,9 +257,9 @@ def _visible(attention_mask: Tensor, token_type_ids: Tensor, past: int) -> Tenso
     order = torch.arange(past + length, device=real.device)
     allowed = order <= order[past:, None]
     if past == 0:
-        # The prompt is read in both directions; targets come after it, so the prompt still sees no target.
-        both_prompt = (token_type_ids == 0)[:, :, None] & (token_type_ids == 0)[:, None, :]
-        return ((allowed | both_prompt) & real[:, None, :])[:, None]
+        # All see the whole prompt, and a target's tokens also see what comes before them in the same target.
+        same = token_type_ids[:, :, None] == token_type_ids[:, None, :]
+        allowed = (token_type_ids == 0)[:, None, :] | (allowed & same)
     return (allowed & real[:, None, :])[:, None]
 
 
