@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from raft.text import normalise_answer
@@ -85,6 +86,9 @@ class Showable(Protocol):
     def text(self) -> str: ...
 
 
+_PASSAGE_END = _template("\n")
+
+
 def passages_prompt(question: str, passages: Sequence[Showable], style: PromptStyle) -> Prompt:
     """Ask for an answer with quotes from numbered passages, or a refusal."""
     shown = [segment for number, passage in enumerate(passages, 1) for segment in _numbered(number, passage)]
@@ -111,7 +115,17 @@ def ask_prompt(passage: Showable, style: PromptStyle) -> Prompt:
 
 def _numbered(number: int, passage: Showable) -> tuple[Segment, ...]:
     title = (_content(passage.title), _template(": ")) if passage.title else ()
-    return (_template(f"[{number}] "), *title, _content(passage.text), _template("\n"))
+    return (_template(f"[{number}] "), *title, _content(passage.text), _PASSAGE_END)
+
+
+def shown_texts(prompt: Prompt) -> tuple[str, ...]:
+    """The texts of the passages that a compact prompt shows, in the order of their numbers."""
+    texts, numbered = [], False
+    for before, segment in pairwise(prompt.user):
+        numbered = numbered or before == _template("[1] ")
+        if numbered and before.content and segment == _PASSAGE_END:
+            texts.append(before.text)
+    return tuple(texts)
 
 
 class CitedQuote(NamedTuple):

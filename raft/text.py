@@ -22,7 +22,12 @@ _IN_NUMBERS = ".,:"
 # A minus counts where it is glued to a number and to nothing before it; other marks only between two numbers.
 _MINUS = "-\u2212"
 _MARKS = "-.,:/\u2212\u2013"
-_WORD_OR_MARK = re.compile(rf"(?<![^\s(\[])[{_MINUS}](?=\d)\w+|[^\W_]+|[{_MARKS}]")
+# Chinese and Japanese are written without spaces: each sign counts as a word.
+_SIGNS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_SIGN = re.compile(f"[{_SIGNS}]")
+_WORD_OR_MARK = re.compile(rf"(?<![^\s(\[])[{_MINUS}](?=\d)\w+|[{_SIGNS}]|[^\W_{_SIGNS}]+|[{_MARKS}]")
+# Word pieces part a minus from its number; whether it is one or a dash, only the source can tell.
+_LOOSE_MINUS = re.compile(rf"(?<![^\s(\[])[{_MINUS}] (?=\d)")
 _GAP = "\x00"
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -103,7 +108,9 @@ class Source:
             if self._is_whole(exact, exact + len(words)):
                 return exact, exact + len(words)
             exact = self.text.find(words, exact + 1)
-        wanted = _tokens(words)
+        return self._find(_tokens(words)) or self._find(_tokens(_LOOSE_MINUS.sub("-", words)))
+
+    def _find(self, wanted: Sequence[_Token]) -> Span | None:
         if not wanted:
             return None
         needle = _joined(wanted)
@@ -117,7 +124,15 @@ class Source:
         return None
 
     def _is_whole(self, start: int, end: int) -> bool:
-        return not self._goes_on(start) and not self._goes_on(end) and not self._drops_sign(start)
+        return self.may_begin(start) and self.may_end(end)
+
+    def may_begin(self, offset: int) -> bool:
+        """Whether a quote of whole words and numbers may begin at this character."""
+        return not self._goes_on(offset) and not self._drops_sign(offset)
+
+    def may_end(self, offset: int) -> bool:
+        """Whether a quote of whole words and numbers may end before this character."""
+        return not self._goes_on(offset)
 
     def _goes_on(self, offset: int) -> bool:
         """Whether a word or a number goes on across this offset: "45", "4.5" and "1,200" are each one number."""
@@ -125,7 +140,7 @@ class Source:
         if not before or not after:
             return False
         if before[-1].isalnum() and after[0].isalnum():
-            return True
+            return not (_SIGN.match(before[-1]) or _SIGN.match(after[0]))
         inside_before = before[-1] in _IN_NUMBERS and before[:-1].isdigit() and after[0].isdigit()
         inside_after = after[0] in _IN_NUMBERS and after[1:].isdigit() and before[-1].isdigit()
         return inside_before or inside_after

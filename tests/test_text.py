@@ -87,3 +87,15 @@ def test_answers_are_compared_as_squad_does() -> None:
     assert token_f1("x", ()) == 0.0
     assert contains_answer("it was 36\nbar", ("36 bar",))
     assert not contains_answer("it was 136 bar", ("36 bar",))
+
+
+def test_a_minus_that_was_parted_from_its_number_is_found_as_the_source_has_it() -> None:
+    assert locate("runs at - 5 degrees", "It runs at -5 degrees.") == (3, 21)
+    assert locate("runs at - 5 degrees", "It runs at 5 degrees.") == (3, 20)
+    assert locate("runs at 5 degrees", "It runs at -5 degrees.") is None
+
+
+def test_languages_without_spaces_have_words_of_one_sign() -> None:
+    assert locate("東京", "私は東京にいる。") == (2, 4)
+    assert locate("東 京", "私は東京にいる。") == (2, 4)
+    assert locate("京東", "私は東京にいる。") is None

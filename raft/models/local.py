@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from safetensors import SafetensorError
 from raft.errors import ModelError
 from raft.models.generator import Decoding, Generation
 from raft.models.hardware import pick_device, pick_dtype
+from raft.models.mini.grammar import Grammar, KeepToForm
 from raft.models.tokens import Codec
 from raft.models.weights import MINI, MINI_FOLDER
 from raft.progress import Advance
@@ -84,6 +86,7 @@ class LocalGenerator:
         self.name = loaded.name
         self.style = loaded.codec.style
         self._loaded = loaded
+        self._grammar = Grammar(loaded.codec.tokenizer) if self.style is PromptStyle.COMPACT else None
 
     @classmethod
     def load(cls, name: str, adapter: Path | None = None) -> LocalGenerator:
@@ -112,7 +115,8 @@ class LocalGenerator:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(decoding.seed)
             for batch in _batches(_grouped(encoded, merge_equal=decoding.temperature == 0)):
-                for group, generation in zip(batch, self._write([g.ids for g in batch], decoding), strict=True):
+                written = self._write(batch, [prompts[group.rows[0]] for group in batch], decoding)
+                for group, generation in zip(batch, written, strict=True):
                     for row in group.rows:
                         made[row] = generation
                 if advance is not None:
@@ -129,9 +133,9 @@ class LocalGenerator:
             )
 
     @torch.inference_mode()
-    def _write(self, batch: Sequence[tuple[int, ...]], decoding: Decoding) -> list[Generation]:
+    def _write(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:
         began = time.perf_counter()
-        model, codec = self._loaded.model, self._loaded.codec
+        model, codec, batch = self._loaded.model, self._loaded.codec, [group.ids for group in groups]
         pad, longest = codec.tokenizer.pad_token_id, max(len(ids) for ids in batch)
         ids = torch.full((len(batch), longest), pad, dtype=torch.long)
         mask = torch.zeros_like(ids)
@@ -144,7 +148,7 @@ class LocalGenerator:
             input_ids=ids.to(model.device),
             attention_mask=mask.to(model.device),
             generation_config=_generation_config(model, decoding, pad),
-            logits_processor=[_Nucleus(decoding)] if decoding.temperature > 0 else [],
+            logits_processor=self._processors(groups, prompts, decoding),
         )
         fresh = output[:, 1:] if codec.seq2seq else output[:, longest:]
         rows = fresh.tolist()
@@ -154,6 +158,15 @@ class LocalGenerator:
             Generation(text, seconds, len(tokens), sum(token != pad for token in row))
             for text, tokens, row in zip(texts, batch, rows, strict=True)
         ]
+
+    def _processors(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Any]:
+        processors: list[Any] = []
+        if self._grammar is not None:
+            outputs = [self._grammar.output(prompt, group.turn) for prompt, group in zip(prompts, groups, strict=True)]
+            processors.append(KeepToForm(outputs))
+        if decoding.temperature > 0:
+            processors.append(_Nucleus(decoding))
+        return processors
 
 
 def _generation_config(model: Any, decoding: Decoding, pad: int) -> Any:
@@ -195,17 +208,21 @@ class _Nucleus:
 
 @dataclass(frozen=True)
 class _Group:
-    """One encoded prompt and the rows that asked for it."""
+    """One encoded prompt, the rows that asked for it, and how often it is written to anew before."""
 
     ids: tuple[int, ...]
+    turn: int = 0
     rows: list[int] = field(default_factory=list)
 
 
 def _grouped(encoded: Sequence[tuple[int, ...]], *, merge_equal: bool) -> list[_Group]:
     """Prompts by length, equal ones once where the answer must be the same."""
     groups: dict[tuple[tuple[int, ...], int], _Group] = {}
+    given: Counter[tuple[int, ...]] = Counter()
     for row, ids in enumerate(encoded):
-        groups.setdefault((ids, 0 if merge_equal else row), _Group(ids)).rows.append(row)
+        turn = 0 if merge_equal else given[ids]
+        given[ids] += 1
+        groups.setdefault((ids, turn), _Group(ids, turn)).rows.append(row)
     return sorted(groups.values(), key=lambda group: (len(group.ids), group.ids, group.rows))
 
 

@@ -1,0 +1,200 @@
+"""Keep the embedded model to its own form, token by token: a quote is a run of words of the passage that it names.
+
+The weights learnt the form, but a small model slips: one wrong word makes a quote that is none. No word is put into its
+mouth; of the words that the form allows next, it says the likeliest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from raft.prompts import ANSWER, ASK, BEGIN_QUOTE, CONTROL_TOKENS, END_QUOTE, QUESTION, Prompt, shown_texts
+from raft.text import Source
+
+# More quotes than this, or answers longer than this before a question, are loops.
+_MOST_QUOTES, _LONGEST_ANSWER = 3, 20
+# Answers that begin this near to each other are about the same thing.
+_APART = 4
+
+
+@dataclass(frozen=True)
+class _Words:
+    """The tokens of one passage, and which of them may begin or end a quote: those at the edges of whole words."""
+
+    ids: tuple[int, ...]
+    begins: tuple[bool, ...]
+    ends: tuple[bool, ...]
+    unknown: int
+
+    def starts(self) -> list[int]:
+        return [place for place, may in enumerate(self.begins) if may and self.ids[place] != self.unknown]
+
+
+class _Place(Enum):
+    """Where in its form an output stands."""
+
+    BEGIN = auto()
+    NUMBER = auto()
+    QUOTE = auto()
+    ASKED_ANSWER = auto()
+    FREE = auto()
+
+
+@dataclass
+class _Run:
+    """Words copied so far: where in the passage the next one may stand, and whether they say anything yet."""
+
+    words: _Words
+    next_places: list[int]
+    length: int = 0
+
+    def follow(self, token: int) -> None:
+        self.next_places = [place + 1 for place in self._open() if self.words.ids[place] == token]
+        self.length += 1
+
+    def _open(self) -> list[int]:
+        ids = self.words.ids
+        return [place for place in self.next_places if place < len(ids) and ids[place] != self.words.unknown]
+
+    def may_end(self) -> bool:
+        return self.length > 0 and any(self.words.ends[place - 1] for place in self.next_places)
+
+    def continuations(self) -> list[int]:
+        return sorted({self.words.ids[place] for place in self._open()})
+
+
+@dataclass
+class _Output:
+    """What one prompt allows, and how far its output has come."""
+
+    grammar: Grammar
+    passages: Sequence[_Words]
+    asks: bool
+    turn: int = 0
+    place: _Place = _Place.BEGIN
+    quotes: int = 0
+    run: _Run = field(default_factory=lambda: _Run(_Words((), (), (), -1), []))
+
+    def advance(self, token: int) -> None:
+        """Take note of the token that was written last."""
+        grammar = self.grammar
+        if self.place is _Place.FREE:
+            return
+        if token == grammar.answer:
+            self.place = _Place.ASKED_ANSWER if self.asks and self.passages else _Place.FREE
+            if self.place is _Place.ASKED_ANSWER:
+                self.run = _Run(self.passages[0], self.passages[0].starts())
+        elif token in grammar.numbers:
+            self.place, passage = _Place.NUMBER, self.passages[grammar.numbers.index(token)]
+            self.run = _Run(passage, passage.starts())
+        elif token == grammar.begin:
+            self.place = _Place.QUOTE
+        elif token == grammar.end:
+            self.place, self.quotes = _Place.BEGIN, self.quotes + 1
+        elif token == grammar.question:
+            self.place = _Place.FREE
+        else:
+            self.run.follow(token)
+
+    def allowed(self, scores: torch.Tensor) -> list[int] | None:
+        """The tokens that may come next; None where any but a control token may. scores: (vocabulary)."""
+        grammar = self.grammar
+        match self.place:
+            case _Place.FREE:
+                return None
+            case _Place.BEGIN:
+                quotable = [] if self.asks or self.quotes == _MOST_QUOTES else range(len(self.passages))
+                numbers = [grammar.numbers[n] for n in quotable if n < len(grammar.numbers) and self._can_quote(n)]
+                return [*numbers, grammar.answer]
+            case _Place.NUMBER:
+                return [grammar.begin]
+            case _Place.QUOTE:
+                return self._copied(grammar.end, self.run.may_end())
+            case _Place.ASKED_ANSWER:
+                if self.run.length == 0:
+                    self._choose(scores)
+                if self.run.length >= _LONGEST_ANSWER and self.run.may_end():
+                    return [grammar.question]
+                return self._copied(grammar.question, self.run.may_end())
+
+    def _choose(self, scores: torch.Tensor) -> None:
+        """Leave the answer one place to begin: the likeliest on the first turn, on each later one the next elsewhere.
+
+        Sampling alone asked the same thing again and again, or, when made bolder, things that nobody could answer.
+        """
+        ids = self.run.words.ids
+        ranked = sorted(self.run.next_places, key=lambda place: -float(scores[ids[place]]))
+        chosen: list[int] = []
+        for place in ranked:
+            if len(chosen) <= self.turn and all(
+                abs(place - other) > _APART and ids[place] != ids[other] for other in chosen
+            ):
+                chosen.append(place)
+        self.run.next_places = chosen[-1:]
+
+    def _can_quote(self, number: int) -> bool:
+        return bool(self.passages[number].starts())
+
+    def _copied(self, closing: int, may_end: bool) -> list[int]:
+        words = self.run.continuations()
+        # A word that is cut by an unknown piece can neither go on nor end well; then it ends.
+        return [*words, closing] if may_end or not words else words
+
+
+class Grammar:
+    """The embedded model's form as token ids; `outputs` follows a batch through it."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        ids = {token: int(tokenizer.vocab[token]) for token in CONTROL_TOKENS}
+        self.control = sorted(ids.values())
+        self.begin, self.end = ids[BEGIN_QUOTE], ids[END_QUOTE]
+        self.answer, self.question = ids[ANSWER], ids[QUESTION]
+        self.numbers = [ids[f"[{n}]"] for n in range(1, 17)]
+
+    def output(self, prompt: Prompt, turn: int = 0) -> _Output:
+        """A fresh output for one prompt. turn: how often it was given before, where a question is to be written."""
+        passages = [self._words(text) for text in shown_texts(prompt)]
+        return _Output(self, passages, prompt.user[0].text == ASK, turn)
+
+    def _words(self, text: str) -> _Words:
+        encoded = self._tokenizer(
+            text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
+        )
+        ids, offsets, source = encoded["input_ids"], encoded["offset_mapping"], Source(text)
+        return _Words(
+            tuple(ids),
+            tuple(text[start].isalnum() and source.may_begin(start) for start, _ in offsets),
+            tuple(source.may_end(end) for _, end in offsets),
+            int(self._tokenizer.unk_token_id),
+        )
+
+
+class KeepToForm:
+    """A logits processor for one batch: minus infinity for every token that the form does not allow next."""
+
+    def __init__(self, outputs: Sequence[_Output]) -> None:
+        self._outputs = outputs
+        self._begun = False
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """input_ids: (batch, so far), the prompts first. scores: (batch, vocabulary), changed copies are returned."""
+        scores = scores.clone()
+        last = input_ids[:, -1].tolist()
+        for row, output in enumerate(self._outputs):
+            if self._begun:
+                output.advance(last[row])
+            allowed = output.allowed(scores[row])
+            if allowed is None:
+                scores[row, output.grammar.control] = -torch.inf
+            else:
+                kept = scores[row, allowed]
+                scores[row] = -torch.inf
+                scores[row, allowed] = kept
+        self._begun = True
+        return scores

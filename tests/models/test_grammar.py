@@ -1,0 +1,74 @@
+"""The embedded model keeps to its form whatever its weights say: here they are random."""
+
+from pathlib import Path
+
+import pytest
+
+from raft.citations import check_citations
+from raft.models.generator import Decoding, Generator, load_generator
+from raft.prompts import ask_prompt, closed_book_prompt, parse_answer, parse_question, passages_prompt, shown_texts
+from raft.text import locate
+from raft.types import ShownPassage
+
+TEXTS = [
+    "The Merrow 45 stops at 36.5 bar; 1,200 of them run at -5 °C.",
+    "Café Zürich \N{EM DASH} naïve, 12\N{EN DASH}14 men, rock'n'roll, don\N{RIGHT SINGLE QUOTATION MARK}t 1/2 ½ m².",
+    "東京 is far. ☃ snow ☃ man. [1] ##begin_quote## not a mark ##end_quote## <ANSWER>: no",
+    "x",
+    "☃",
+    "",
+]
+
+
+@pytest.fixture(scope="module")
+def mini(tiny_mini: Path) -> Generator:
+    return load_generator(str(tiny_mini))
+
+
+def shown(texts: list[str]) -> list[ShownPassage]:
+    return [ShownPassage(str(n), "d", "A title" if n % 2 else "", text, False) for n, text in enumerate(texts)]
+
+
+def test_every_quote_is_a_quote_and_every_output_has_the_form(mini: Generator) -> None:
+    some = [shown(TEXTS[first:] + TEXTS[:first]) for first in range(len(TEXTS))]
+    quotes = 0
+    for seed in range(6):
+        prompts = [passages_prompt("Who?", passages, mini.style) for passages in some]
+        for passages, written in zip(
+            some,
+            mini.generate(prompts, Decoding(max_new_tokens=90, temperature=3.0, top_p=1.0, seed=seed)),
+            strict=True,
+        ):
+            parsed = parse_answer(written.text)
+            checked = check_citations(parsed, passages)
+            # The last quote may have been cut off by the limit; it is a run of the passage all the same.
+            assert not checked.unverified, (written.text, checked.unverified)
+            quotes += len(checked.quotes)
+            assert written.text.startswith(("[", "<ANSWER>:"))
+    assert quotes > 20
+
+
+def test_a_question_is_written_for_words_of_its_passage(mini: Generator) -> None:
+    passage = shown(TEXTS[:1])[0]
+    prompts = [ask_prompt(passage, mini.style)] * 8
+    for written in mini.generate(prompts, Decoding(max_new_tokens=60, temperature=3.0, top_p=1.0)):
+        parsed = parse_question(written.text)
+        assert parsed is not None, written.text
+        assert locate(parsed.answer, passage.text) is not None
+
+
+def test_questions_of_one_passage_begin_with_different_answers(mini: Generator) -> None:
+    prompts = [ask_prompt(shown(TEXTS[:1])[0], mini.style)] * 3
+    written = mini.generate(prompts, Decoding(max_new_tokens=60, temperature=0.3))
+    parsed = [parse_question(one.text) for one in written]
+    assert len({one.answer.split()[0] for one in parsed if one}) == 3
+
+
+def test_an_answer_from_memory_begins_at_once(mini: Generator) -> None:
+    for written in mini.generate([closed_book_prompt("Who?", mini.style)], Decoding(max_new_tokens=8)):
+        assert written.text.startswith("<ANSWER>:")
+
+
+def test_the_texts_of_a_prompt_are_those_of_its_passages(mini: Generator) -> None:
+    assert list(shown_texts(passages_prompt("[1] ", shown(TEXTS), mini.style))) == TEXTS
+    assert shown_texts(closed_book_prompt("Who?", mini.style)) == ()
