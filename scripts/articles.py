@@ -6,10 +6,13 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import bm25s
+import numpy as np
 
+from raft.models.embedder import Embedder
 from raft.text import contains_answer
 
 
@@ -34,9 +37,12 @@ def load_rows(path: Path) -> list[Row]:
 
 
 class Articles:
-    """The paragraphs of each article, with BM25 over them to find passages that look right and are not."""
+    """The paragraphs of each article, searched for passages that look right and are not.
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    With an embedder the best of BM25 and the best by meaning take turns.
+    """
+
+    def __init__(self, rows: Sequence[Row], embedder: Embedder | None = None) -> None:
         self.texts: dict[str, list[str]] = defaultdict(list)
         for row in rows:
             if row.context not in self.texts[row.title]:
@@ -45,12 +51,19 @@ class Articles:
         for title, texts in self.texts.items():
             self._searchers[title] = bm25s.BM25()
             self._searchers[title].index(bm25s.tokenize(texts, show_progress=False), show_progress=False)
+        self._embedder = embedder
+        self._vectors = {title: embedder.encode(texts) for title, texts in self.texts.items()} if embedder else {}
 
     def ranked(self, row: Row) -> Iterator[str]:
         """Paragraphs of the same article, best match first, without its own and without any that holds an answer."""
         texts = self.texts[row.title]
         query = bm25s.tokenize(row.question, show_progress=False)
         ranked, _ = self._searchers[row.title].retrieve(query, k=len(texts), show_progress=False)
-        for index in ranked[0]:
+        order = list(ranked[0])
+        if self._embedder is not None:
+            nearness = self._vectors[row.title] @ self._embedder.encode([row.question])[0]
+            both = zip(order, np.argsort(-nearness, kind="stable"), strict=True)
+            order = list(dict.fromkeys(chain.from_iterable(both)))
+        for index in order:
             if texts[index] != row.context and not contains_answer(texts[index], row.answers):
                 yield texts[index]

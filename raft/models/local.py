@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 
 from raft.errors import ModelError
+from raft.models.cache import growing_cache
 from raft.models.generator import Decoding, Generation
 from raft.models.hardware import pick_device, pick_dtype
 from raft.models.mini.grammar import Grammar, KeepToForm
@@ -149,6 +150,7 @@ class LocalGenerator:
             attention_mask=mask.to(model.device),
             generation_config=_generation_config(model, decoding, pad),
             logits_processor=self._processors(groups, prompts, decoding),
+            **({} if codec.seq2seq else {"past_key_values": growing_cache(model.config)}),
         )
         fresh = output[:, 1:] if codec.seq2seq else output[:, longest:]
         rows = fresh.tolist()

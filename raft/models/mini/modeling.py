@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
-from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
+from transformers.cache_utils import Cache, DynamicCache
 from transformers.generation.utils import GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
@@ -188,7 +188,7 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         if cache is not None:
             index = self.config.num_hidden_layers
             if len(cache.layers) == index and cache.layer_class_to_replicate is None:
-                cache.layers.append(DynamicLayer())
+                cache.layers.append(type(cache.layers[0])())
             all_keys, all_digits = cache.update(keys[:, None], digits[:, None], index)
             keys, digits = all_keys[:, 0], all_digits[:, 0]
         high, low, segment = digits.long().unbind(-1)
