@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from raft.prompts import ANSWER, ASK, BEGIN_QUOTE, CONTROL_TOKENS, END_QUOTE, QUESTION, Prompt, shown_texts
 from raft.text import Source
 
-# More quotes than this, or answers longer than this before a question, are loops.
+# More quotes than this, or answers longer than this, are loops.
 _MOST_QUOTES, _LONGEST_ANSWER = 3, 20
 # Answers that begin this near to each other are about the same thing.
 _APART = 4
@@ -42,6 +42,7 @@ class _Place(Enum):
     NUMBER = auto()
     QUOTE = auto()
     ASKED_ANSWER = auto()
+    CITED_ANSWER = auto()
     FREE = auto()
 
 
@@ -64,6 +65,12 @@ class _Run:
     def may_end(self) -> bool:
         return self.length > 0 and any(self.words.ends[place - 1] for place in self.next_places)
 
+    def copied(self) -> _Words:
+        """The words of the run by themselves."""
+        end = self.next_places[0]
+        words, part = self.words, slice(end - self.length, end)
+        return _Words(words.ids[part], words.begins[part], words.ends[part], words.unknown)
+
     def continuations(self) -> list[int]:
         return sorted({self.words.ids[place] for place in self._open()})
 
@@ -78,6 +85,7 @@ class _Output:
     turn: int = 0
     place: _Place = _Place.BEGIN
     quotes: int = 0
+    cited: _Words = _Words((), (), (), -1)
     run: _Run = field(default_factory=lambda: _Run(_Words((), (), (), -1), []))
 
     def advance(self, token: int) -> None:
@@ -86,16 +94,16 @@ class _Output:
         if self.place is _Place.FREE:
             return
         if token == grammar.answer:
-            self.place = _Place.ASKED_ANSWER if self.asks and self.passages else _Place.FREE
-            if self.place is _Place.ASKED_ANSWER:
-                self.run = _Run(self.passages[0], self.passages[0].starts())
+            self._begin_answer()
+        elif self.place is _Place.CITED_ANSWER and self.run.length == 0 and token in grammar.verdicts:
+            self.place = _Place.FREE
         elif token in grammar.numbers:
             self.place, passage = _Place.NUMBER, self.passages[grammar.numbers.index(token)]
             self.run = _Run(passage, passage.starts())
         elif token == grammar.begin:
             self.place = _Place.QUOTE
         elif token == grammar.end:
-            self.place, self.quotes = _Place.BEGIN, self.quotes + 1
+            self.place, self.quotes, self.cited = _Place.BEGIN, self.quotes + 1, self.run.copied()
         elif token == grammar.question:
             self.place = _Place.FREE
         else:
@@ -118,9 +126,26 @@ class _Output:
             case _Place.ASKED_ANSWER:
                 if self.run.length == 0:
                     self._choose(scores)
-                if self.run.length >= _LONGEST_ANSWER and self.run.may_end():
-                    return [grammar.question]
-                return self._copied(grammar.question, self.run.may_end())
+                return self._answered(grammar.question)
+            case _Place.CITED_ANSWER:
+                verdicts = grammar.verdicts if self.run.length == 0 else []
+                return [*self._answered(grammar.eos), *verdicts]
+
+    def _begin_answer(self) -> None:
+        """A question is asked about words of its passage, and an answer with a quote is words of the last quote."""
+        if self.asks and self.passages:
+            self.place, words = _Place.ASKED_ANSWER, self.passages[0]
+        elif self.quotes:
+            self.place, words = _Place.CITED_ANSWER, self.cited
+        else:
+            self.place = _Place.FREE
+            return
+        self.run = _Run(words, words.starts())
+
+    def _answered(self, closing: int) -> list[int]:
+        if self.run.length >= _LONGEST_ANSWER and self.run.may_end():
+            return [closing]
+        return self._copied(closing, self.run.may_end())
 
     def _choose(self, scores: torch.Tensor) -> None:
         """Leave the answer one place to begin: the likeliest on the first turn, on each later one the next elsewhere.
@@ -155,6 +180,9 @@ class Grammar:
         self.control = sorted(ids.values())
         self.begin, self.end = ids[BEGIN_QUOTE], ids[END_QUOTE]
         self.answer, self.question = ids[ANSWER], ids[QUESTION]
+        self.eos = int(tokenizer.eos_token_id)
+        # "Yes" and "no" stand in few passages, and are answers all the same.
+        self.verdicts = [int(tokenizer.vocab[word]) for word in ("yes", "no")]
         self.numbers = [ids[f"[{n}]"] for n in range(1, 17)]
 
     def output(self, prompt: Prompt, turn: int = 0) -> _Output:
