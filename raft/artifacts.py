@@ -25,6 +25,7 @@ MANIFEST = "manifest.json"
 MARKER = ".raft-stage"
 # How long the work took differs from run to run, so no hash covers it.
 TIMING = "timing.json"
+_LEFT_BY_BROWSERS = (".DS_Store", "Thumbs.db", "desktop.ini")
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "peft", "langchain-text-splitters")
 _CHUNK = 1 << 20
 
@@ -187,9 +188,14 @@ def writing(folder: Path, stage: Stage) -> Iterator[Draft]:
 
 
 def _files(folder: Path) -> list[str]:
-    """What the manifest of a folder lists: every file below it as a sorted relative path, but raft's own three."""
+    """What the manifest of a folder lists: every file below it as a sorted relative path, but raft's own three.
+
+    What a file browser leaves in a folder that somebody looked into is nobody's work, and is not listed either.
+    """
     found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() or path.is_symlink())
-    return sorted(name for name in found if name not in (MANIFEST, MARKER, TIMING))
+    return sorted(
+        name for name in found if name not in (MANIFEST, MARKER, TIMING) and Path(name).name not in _LEFT_BY_BROWSERS
+    )
 
 
 def read_manifest(folder: Path) -> Manifest:

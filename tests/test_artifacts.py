@@ -115,6 +115,13 @@ def test_a_file_that_somebody_added_is_never_deleted(tmp_path: Path, name: str) 
     assert (tmp_path / "a" / "sub" / "a.txt").read_text() == "old"
 
 
+def test_what_a_file_browser_leaves_behind_stands_in_nobodys_way(tmp_path: Path) -> None:
+    make(tmp_path / "a", "old")
+    (tmp_path / "a" / "sub" / ".DS_Store").write_bytes(b"\0")
+    make(tmp_path / "a", "new")
+    assert not (tmp_path / "a" / "sub" / ".DS_Store").exists()
+
+
 def test_timing_is_neither_hashed_nor_foreign(tmp_path: Path) -> None:
     for seconds in ("1", "2"):
         with writing(tmp_path / "a", Stage.MODEL) as draft:
