@@ -15,6 +15,9 @@ import numpy as np
 from raft.models.embedder import Embedder
 from raft.text import contains_answer
 
+# What an embedder reads of a paragraph to find those that are like it; its window is the limit.
+EMBEDDED_CHARACTERS = 600
+
 
 @dataclass(frozen=True)
 class Row:
@@ -52,7 +55,10 @@ class Articles:
             self._searchers[title] = bm25s.BM25()
             self._searchers[title].index(bm25s.tokenize(texts, show_progress=False), show_progress=False)
         self._embedder = embedder
-        self._vectors = {title: embedder.encode(texts) for title, texts in self.texts.items()} if embedder else {}
+        self._vectors = {}
+        if embedder is not None:
+            for title, texts in self.texts.items():
+                self._vectors[title] = embedder.encode([text[:EMBEDDED_CHARACTERS] for text in texts])
 
     def ranked(self, row: Row) -> Iterator[str]:
         """Paragraphs of the same article, best match first, without its own and without any that holds an answer."""

@@ -65,12 +65,6 @@ class _Run:
     def may_end(self) -> bool:
         return self.length > 0 and any(self.words.ends[place - 1] for place in self.next_places)
 
-    def copied(self) -> _Words:
-        """The words of the run by themselves."""
-        end = self.next_places[0]
-        words, part = self.words, slice(end - self.length, end)
-        return _Words(words.ids[part], words.begins[part], words.ends[part], words.unknown)
-
     def continuations(self) -> list[int]:
         return sorted({self.words.ids[place] for place in self._open()})
 
@@ -85,7 +79,6 @@ class _Output:
     turn: int = 0
     place: _Place = _Place.BEGIN
     quotes: int = 0
-    cited: _Words = _Words((), (), (), -1)
     run: _Run = field(default_factory=lambda: _Run(_Words((), (), (), -1), []))
 
     def advance(self, token: int) -> None:
@@ -103,7 +96,7 @@ class _Output:
         elif token == grammar.begin:
             self.place = _Place.QUOTE
         elif token == grammar.end:
-            self.place, self.quotes, self.cited = _Place.BEGIN, self.quotes + 1, self.run.copied()
+            self.place, self.quotes = _Place.BEGIN, self.quotes + 1
         elif token == grammar.question:
             self.place = _Place.FREE
         else:
@@ -132,11 +125,11 @@ class _Output:
                 return [*self._answered(grammar.eos), *verdicts]
 
     def _begin_answer(self) -> None:
-        """A question is asked about words of its passage, and an answer with a quote is words of the last quote."""
+        """A question is asked about words of its passage, and an answer that cites a passage is words of it."""
         if self.asks and self.passages:
             self.place, words = _Place.ASKED_ANSWER, self.passages[0]
         elif self.quotes:
-            self.place, words = _Place.CITED_ANSWER, self.cited
+            self.place, words = _Place.CITED_ANSWER, self.run.words
         else:
             self.place = _Place.FREE
             return
