@@ -1,0 +1,173 @@
+"""What `mini` is trained on: rows of questions turned into prompts and targets, a little different each time."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from articles import Articles, Row
+from raft.examples.evidence import find_evidence, quote_span
+from raft.prompts import (
+    REFUSAL,
+    CitedQuote,
+    Prompt,
+    PromptStyle,
+    Segment,
+    ask_prompt,
+    closed_book_prompt,
+    passages_prompt,
+    plain_target,
+    question_target,
+    reasoned_target,
+)
+from raft.text import contains_answer, sentences
+
+STYLE = PromptStyle.COMPACT
+
+
+@dataclass(frozen=True)
+class Text:
+    """A passage as training shows it."""
+
+    title: str
+    text: str
+
+
+def distractors(articles: Articles, row: Row, count: int, rng: random.Random) -> list[Text]:
+    """Passages without the answer: mostly the best matches of the same article, now and then any other."""
+    near = list(itertools.islice(articles.ranked(row), 6))
+    rng.shuffle(near)
+    found = [Text(row.title, text) for text in near[:5]]
+    anywhere = [Text(title, rng.choice(articles.texts[title])) for title in rng.sample(sorted(articles.texts), 3)]
+    found += [text for text in anywhere if text.text != row.context and not contains_answer(text.text, row.answers)]
+    if rng.random() < 0.15:
+        rng.shuffle(found)
+    return found[:count]
+
+
+def crop(text: str, keep: tuple[int, int] | None, characters: int, rng: random.Random) -> str:
+    """A run of whole sentences of about `characters`, holding the span `keep` if one is given."""
+    spans = list(sentences(text))
+    if len(text) <= characters or not spans:
+        return text
+    if keep is None:
+        first = last = rng.randrange(len(spans))
+    else:
+        inside = [i for i, (start, end) in enumerate(spans) if start < keep[1] and keep[0] < end]
+        first, last = (inside[0], inside[-1]) if inside else (0, 0)
+    while spans[last][1] - spans[first][0] < characters and (first > 0 or last < len(spans) - 1):
+        if last == len(spans) - 1 or (first > 0 and rng.random() < 0.5):
+            first -= 1
+        else:
+            last += 1
+    return text[spans[first][0] : spans[last][1]]
+
+
+class Example(NamedTuple):
+    """A prompt with one target, or with several that do not see each other."""
+
+    prompt: Prompt
+    targets: tuple[tuple[Segment, ...], ...]
+    asks: bool = False
+
+
+class ExampleMaker:
+    """Turns rows into prompts and targets, a little different each time."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+
+    def titled(self, title: str, text: str) -> Text:
+        return Text(title if self.rng.random() < 0.75 else "", text)
+
+    def read(self, row: Row, distractors: Sequence[Text], characters: int) -> Example | None:
+        evidence = find_evidence(row.context, row.question, row.answers)
+        if evidence is None:
+            return None
+        shown = crop(row.context, evidence.sentence, characters, self.rng)
+        found = find_evidence(shown, row.question, row.answers)
+        if found is None:
+            return None
+        gold = self.titled(row.title, shown)
+        others = [self.titled(d.title, crop(d.text, None, characters, self.rng)) for d in distractors]
+        passages = [*others, gold]
+        self.rng.shuffle(passages)
+        quote = CitedQuote(passages.index(gold) + 1, shown[slice(*quote_span(shown, found))])
+        target = reasoned_target([quote], shown[slice(*found.answer)])
+        return Example(passages_prompt(row.question, passages, STYLE), (target,))
+
+    def refuse(self, row: Row, passages: Sequence[Text], characters: int) -> Example:
+        shown = [self.titled(p.title, crop(p.text, None, characters, self.rng)) for p in passages]
+        self.rng.shuffle(shown)
+        return Example(passages_prompt(row.question, shown, STYLE), (plain_target(REFUSAL),))
+
+    def recall(self, row: Row) -> Example:
+        return Example(closed_book_prompt(row.question, STYLE), (plain_target(row.answers[0]),))
+
+    def ask(self, rows: Sequence[Row], characters: int) -> Example | None:
+        """All questions of one paragraph at once: the targets share the prompt and do not see each other."""
+        first = self.rng.choice(rows)
+        evidence = find_evidence(first.context, first.question, first.answers)
+        if evidence is None:
+            return None
+        shown = crop(first.context, evidence.sentence, characters, self.rng)
+        targets = []
+        for row in rows:
+            found = find_evidence(shown, row.question, row.answers)
+            if found is not None:
+                targets.append(question_target(shown[slice(*found.answer)], row.question))
+        return Example(ask_prompt(self.titled(first.title, shown), STYLE), tuple(targets), asks=True)
+
+
+def by_context(rows: Sequence[Row], most: int, rng: random.Random) -> list[list[Row]]:
+    """The rows of each paragraph, at most so many together, shuffled."""
+    groups: dict[str, list[Row]] = {}
+    for row in rng.sample(rows, len(rows)):
+        groups.setdefault(row.context, []).append(row)
+    return [group[at : at + most] for group in groups.values() for at in range(0, len(group), most)]
+
+
+def sentence_reading(qamr: list[Row], rng: random.Random) -> Iterator[Example]:
+    maker = ExampleMaker(rng)
+    contexts = [Text("", row.context) for row in qamr]
+    for row in qamr:
+        others = [t for t in rng.sample(contexts, rng.choice((0, 0, 0, 1))) if not contains_answer(t.text, row.answers)]
+        if others and rng.random() < 0.1:
+            yield maker.refuse(row, others, 400)
+        elif made := maker.read(row, others, 400):
+            yield made
+
+
+def sentence_asking(qamr: list[Row], rng: random.Random) -> Iterator[Example]:
+    maker = ExampleMaker(rng)
+    for group in by_context(qamr, 12, rng):
+        if made := maker.ask(group, 400):
+            yield made
+
+
+def paragraph_stage(
+    rows: list[Row], unanswerable: list[Row], articles: Articles, asking_passes: int, rng: random.Random
+) -> Iterator[Example]:
+    maker = ExampleMaker(rng)
+    for row in rows:
+        others = rng.choices((0, 1, 2, 3), weights=(50, 22, 20, 8))[0]
+        beside = distractors(articles, row, others, rng) if others else []
+        characters = rng.choice((220, 300, 380) if beside else (250, 400, 700, 1000))
+        if made := maker.read(row, beside, characters):
+            yield made
+        if rng.random() < 0.1:
+            yield maker.refuse(row, distractors(articles, row, rng.randint(1, 3), rng) or [Text("", "")], 300)
+        if rng.random() < 0.05:
+            yield maker.recall(row)
+    for group in by_context(rows, 12, rng):
+        for turn in range(asking_passes):
+            if made := maker.ask(group, (350, 700, 500)[turn % 3]):
+                yield made
+    for row in unanswerable:
+        if rng.random() < 0.25:
+            count = rng.choice((0, 0, 0, 1, 2))
+            others = distractors(articles, row, count, rng) if count else []
+            yield maker.refuse(row, [Text(row.title, row.context), *others], rng.choice((350, 600)))
