@@ -22,8 +22,9 @@ ANSWER = "<ANSWER>:"
 QUESTION = "<QUESTION>:"
 REFUSAL = "The passages do not answer this."
 READ, RECALL, ASK = "<READ>", "<RECALL>", "<ASK>"
+PASSAGE_NUMBERS = tuple(f"[{n}]" for n in range(1, 17))
 # The compact style gives each of these one token of its own in the embedded model's vocabulary.
-CONTROL_TOKENS = (BEGIN_QUOTE, END_QUOTE, ANSWER, QUESTION, READ, RECALL, ASK, *(f"[{n}]" for n in range(1, 17)))
+CONTROL_TOKENS = (BEGIN_QUOTE, END_QUOTE, ANSWER, QUESTION, READ, RECALL, ASK, *PASSAGE_NUMBERS)
 
 _ANSWER_INSTRUCTION = (
     "Answer the question from the numbered passages. First quote the words that the answer rests on, in the form "

@@ -153,13 +153,14 @@ def paragraph_stage(
 ) -> Iterator[Example]:
     maker = ExampleMaker(rng)
     for row in rows:
-        others = rng.choices((0, 1, 2, 3), weights=(50, 22, 20, 8))[0]
+        others = rng.choices((0, 1, 2, 3), weights=(35, 20, 20, 25))[0]
         beside = distractors(articles, row, others, rng) if others else []
-        characters = rng.choice((220, 300, 380) if beside else (250, 400, 700, 1000))
+        characters = rng.choice((250, 400, 600, 900) if beside else (250, 400, 700, 1000))
         if made := maker.read(row, beside, characters):
             yield made
-        if rng.random() < 0.1:
-            yield maker.refuse(row, distractors(articles, row, rng.randint(1, 3), rng) or [Text("", "")], 300)
+        if rng.random() < 0.2:
+            without = distractors(articles, row, rng.randint(1, 4), rng) or [Text("", "")]
+            yield maker.refuse(row, without, rng.choice((250, 400, 600, 900)))
         if rng.random() < 0.05:
             yield maker.recall(row)
     for group in by_context(rows, 12, rng):

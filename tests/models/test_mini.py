@@ -7,27 +7,35 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
+from raft.models.mini.layout import lay_out
 from raft.models.mini.modeling import MiniConfig, MiniForCausalLM
 
 LENGTH, NEW = 20, 6
+MARKS = [150, 151, 152]
 
 
 @pytest.fixture(scope="module")
 def model() -> MiniForCausalLM:
     torch.manual_seed(0)
     config = MiniConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48, pointer_size=16
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=48,
+        pointer_size=16,
+        passage_marks=MARKS,
     )
     return MiniForCausalLM(config).eval()
 
 
 @pytest.fixture(scope="module")
 def prompt() -> dict[str, torch.Tensor]:
-    """Three prompts, the second left-padded."""
+    """Three prompts, the second left-padded, the last two with passages."""
     torch.manual_seed(1)
     ids = torch.randint(200, 30_000, (3, LENGTH))
     mask = torch.ones_like(ids)
     ids[1, :5], mask[1, :5] = 0, 0
+    ids[1, 9], ids[1, 15], ids[2, 4], ids[2, 8], ids[2, 12] = MARKS[0], MARKS[1], *MARKS
     return {"input_ids": ids, "attention_mask": mask}
 
 
@@ -65,6 +73,33 @@ def test_padding_on_the_left_changes_nothing(model: MiniForCausalLM, prompt: dic
     padded = generated(model, prompt)[0][1, LENGTH:]
     bare = generated(model, {key: value[1:2, 5:] for key, value in prompt.items()})[0][0, LENGTH - 5 :]
     assert padded.tolist() == bare.tolist()
+
+
+def test_passages_stand_side_by_side_and_see_the_question_and_themselves() -> None:
+    #           pad  question  first passage  second      target
+    ids = [[0, 7, 8, 150, 9, 151, 9, 10, 11, 9], [0, 7, 8, 150, 9, 151, 9, 10, 150, 9]]
+    targets = torch.tensor([[0, 0, 0, 0, 0, 0, 0, 0, 1, 1]] * 2)
+    mask = torch.tensor([[0, 1, 1, 1, 1, 1, 1, 1, 1, 1]] * 2)
+    layout = lay_out(torch.tensor(ids), targets, mask, MARKS)
+    for row in range(2):
+        # A mark in a target cites a passage, and begins none.
+        assert layout.passages[row].tolist() == [0, 0, 0, 1, 1, 2, 2, 2, 0, 0]
+        assert layout.positions[row, 1:].tolist() == [0, 1, 2, 3, 2, 3, 4, 5, 6]
+    seen = layout.visible(0)
+    assert seen is not None
+    sees = [[key for key in range(10) if seen[0, 0, token, key]] for token in range(1, 10)]
+    question = [1, 2, 3, 4, 5, 6, 7]
+    assert sees[:2] == [question, question]
+    assert sees[2:4] == [[1, 2, 3, 4]] * 2
+    assert sees[4:7] == [[1, 2, 5, 6, 7]] * 3
+    assert sees[7:] == [[*question, 8], [*question, 8, 9]]
+
+
+def test_a_passage_is_read_alike_wherever_it_stands(model: MiniForCausalLM) -> None:
+    question, first, second = [7, 8, 9], [150, 300, 301, 302], [150, 400, 401]
+    one, other = (torch.tensor([[*question, *texts]]) for texts in ([*first, *second], [*second, *first]))
+    before, after = model(input_ids=one).logits[0, 3:7], model(input_ids=other).logits[0, -4:]
+    torch.testing.assert_close(before, after, atol=1e-4, rtol=1e-4)
 
 
 def test_logits_are_normalised_log_probabilities(model: MiniForCausalLM, prompt: dict[str, torch.Tensor]) -> None:

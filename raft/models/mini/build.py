@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from raft.models.mini.modeling import MiniConfig, MiniForCausalLM
-from raft.prompts import CONTROL_TOKENS
+from raft.prompts import CONTROL_TOKENS, PASSAGE_NUMBERS
 
 
 def build_tokenizer(source: Path) -> PreTrainedTokenizerFast:
@@ -41,10 +41,15 @@ def build_tokenizer(source: Path) -> PreTrainedTokenizerFast:
     )
 
 
+def passage_marks(tokenizer: PreTrainedTokenizerFast) -> list[int]:
+    """The ids of the tokens that begin a passage."""
+    return [tokenizer.get_vocab()[number] for number in PASSAGE_NUMBERS]
+
+
 def build_model(source: Path) -> MiniForCausalLM:
     """The model before any training of ours, float32. source: a folder with MiniLM's `model.safetensors`."""
     torch.manual_seed(0)
-    model = MiniForCausalLM(MiniConfig())
+    model = MiniForCausalLM(MiniConfig(passage_marks=passage_marks(build_tokenizer(source))))
     weights = load_file(source / "model.safetensors")
     state = model.state_dict()
     state["word_embeddings.weight"] = weights["embeddings.word_embeddings.weight"]

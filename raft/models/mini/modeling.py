@@ -7,7 +7,7 @@ shown so far (See et al. 2017, section 2.2), because answers and quotes are near
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, Pre
 from transformers.cache_utils import Cache, DynamicCache
 from transformers.generation.utils import GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from raft.models.mini.layout import is_mark, lay_out
 
 # Low enough to be nothing beside any real score, finite so that no gradient becomes NaN.
 _MASKED = -1e4
@@ -44,6 +46,8 @@ class MiniConfig(PreTrainedConfig):
     bos_token_id: int | None = None
     eos_token_id: int | list[int] | None = 102
     tie_word_embeddings: bool = True
+    # The tokens that begin a passage; without them a prompt is one text.
+    passage_marks: list[int] | tuple[int, ...] = ()
 
 
 class MiniLayer(nn.Module):
@@ -155,9 +159,11 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
             attention_mask = input_ids.new_ones(batch, past + length)
         if token_type_ids is None:
             token_type_ids = torch.full_like(input_ids, int(past > 0))
+        all_ids, all_types = self._with_past(input_ids, token_type_ids, past_key_values)
+        layout = lay_out(all_ids, all_types, attention_mask, self.config.passage_marks)
         if position_ids is None:
-            position_ids = (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, past:]
-        visible = _visible(attention_mask, token_type_ids, past)
+            position_ids = layout.positions[:, past:]
+        visible = layout.visible(past)
 
         hidden = self.word_embeddings(input_ids) + self.position_embeddings(position_ids)
         hidden = self.embedding_dropout(
@@ -175,6 +181,19 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
             return CausalLMOutputWithPast(loss=loss, past_key_values=past_key_values)
         kept = hidden[:, -logits_to_keep:] if logits_to_keep else hidden
         return CausalLMOutputWithPast(logits=self._next_token(kept, memory), past_key_values=past_key_values)
+
+    def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """What `generate()` hands to `forward`: no positions, since those of transformers know no passages."""
+        prepare: Any = GenerationMixin.prepare_inputs_for_generation
+        return {name: value for name, value in prepare(self, *args, **kwargs).items() if name != "position_ids"}
+
+    def _with_past(self, input_ids: Tensor, token_type_ids: Tensor, cache: Cache | None) -> tuple[Tensor, Tensor]:
+        """Ids and types of all tokens so far, (batch, seen): what went before stands in the cache (see `_remember`)."""
+        index = self.config.num_hidden_layers
+        if cache is None or len(cache.layers) <= index or not cache.get_seq_length(index):
+            return input_ids, token_type_ids
+        high, low, types = cache.layers[index].values[:, 0].long().unbind(-1)
+        return torch.cat([high * _DIGIT + low, input_ids], -1), torch.cat([types, token_type_ids], -1)
 
     def _remember(
         self, hidden: Tensor, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor, cache: Cache | None
@@ -209,7 +228,10 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         query = self.pointer_query(hidden) * self.config.pointer_size**-0.5
         (is_query, after_query), (is_key, after_key) = query.chunk(2, dim=-1), memory.keys.chunk(2, dim=-1)
         follows = torch.matmul(after_query, after_key.transpose(1, 2)).masked_fill(~memory.allowed[:, None, :], 0.0)
-        scores = torch.matmul(is_query, is_key.transpose(1, 2)) + F.pad(follows[..., :-1], (1, 0))
+        # The first token of a passage follows nothing: what stands before it is another passage.
+        begins = is_mark(memory.ids, self.config.passage_marks)[:, None, :]
+        shifted = F.pad(follows[..., :-1], (1, 0)).masked_fill(begins, 0.0)
+        scores = torch.matmul(is_query, is_key.transpose(1, 2)) + shifted
         return scores.float().masked_fill(~memory.allowed[:, None, :], _MASKED)
 
     def _gate(self, hidden: Tensor) -> Tensor:
@@ -246,21 +268,6 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         counted = F.pad(targets.weights[:, 1:], (0, 1)).gather(1, positions) * chosen
         total = -(log_probability * counted).sum()
         return total / (num_items if num_items is not None else counted.sum().clamp(min=1))
-
-
-def _visible(attention_mask: Tensor, token_type_ids: Tensor, past: int) -> Tensor | None:
-    """Which key each query may see, (batch, 1, length, past + length); None where all see all."""
-    length = token_type_ids.shape[1]
-    real = attention_mask.bool()
-    if bool(real.all()) and (length == 1 or (past == 0 and not bool(token_type_ids.any()))):
-        return None
-    order = torch.arange(past + length, device=real.device)
-    allowed = order <= order[past:, None]
-    if past == 0:
-        # All see the whole prompt, and a target's tokens also see what comes before them in the same target.
-        same = token_type_ids[:, :, None] == token_type_ids[:, None, :]
-        allowed = (token_type_ids == 0)[:, None, :] | (allowed & same)
-    return (allowed & real[:, None, :])[:, None]
 
 
 def _additive(visible: Tensor, dtype: torch.dtype) -> Tensor:
