@@ -148,16 +148,31 @@ def sentence_asking(qamr: list[Row], rng: random.Random) -> Iterator[Example]:
             yield made
 
 
+def among_others(row: Row, articles: Articles, maker: ExampleMaker) -> Iterator[Example]:
+    """A row read from its paragraph, alone or beside up to three others of its article."""
+    count = maker.rng.choices((0, 1, 2, 3), weights=(35, 20, 20, 25))[0]
+    beside = distractors(articles, row, count, maker.rng) if count else []
+    characters = maker.rng.choice((250, 400, 600, 900) if beside else (250, 400, 700, 1000))
+    if made := maker.read(row, beside, characters):
+        yield made
+
+
+def cloze_reading(rows: Sequence[Row], rng: random.Random) -> Iterator[Example]:
+    """Clozes read as questions are, and refused where the words are not shown."""
+    maker, articles = ExampleMaker(rng), Articles(rows)
+    for row in rows:
+        yield from among_others(row, articles, maker)
+        if rng.random() < 0.1:
+            without = distractors(articles, row, rng.randint(1, 3), rng) or [Text("", "")]
+            yield maker.refuse(row, without, 400)
+
+
 def paragraph_stage(
     rows: list[Row], unanswerable: list[Row], articles: Articles, asking_passes: int, rng: random.Random
 ) -> Iterator[Example]:
     maker = ExampleMaker(rng)
     for row in rows:
-        others = rng.choices((0, 1, 2, 3), weights=(35, 20, 20, 25))[0]
-        beside = distractors(articles, row, others, rng) if others else []
-        characters = rng.choice((250, 400, 600, 900) if beside else (250, 400, 700, 1000))
-        if made := maker.read(row, beside, characters):
-            yield made
+        yield from among_others(row, articles, maker)
         if rng.random() < 0.2:
             without = distractors(articles, row, rng.randint(1, 4), rng) or [Text("", "")]
             yield maker.refuse(row, without, rng.choice((250, 400, 600, 900)))
