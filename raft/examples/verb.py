@@ -13,7 +13,7 @@ from raft.artifacts import Ledger, Manifest, Stage, fingerprint, hash_file, writ
 from raft.errors import InputError
 from raft.examples.asking import Rejected, round_trip, write_questions
 from raft.examples.card import dataset_card
-from raft.examples.composing import Candidate, Reason, compose
+from raft.examples.composing import Candidate, Reason, compose, which_show_their_oracle
 from raft.examples.evidence import find_evidence
 from raft.examples.splitting import Split, split_by_document, write_splits
 from raft.index import Index
@@ -192,10 +192,13 @@ def _compose_all(
     index: Index, candidates: Sequence[Candidate], settings: ExampleSettings, rng: Random, rejected: list[Rejected]
 ) -> list[tuple[Candidate, Example]]:
     retrieved = index.retrieve([candidate.question.text for candidate in candidates], _DISTRACTOR_DEPTH)
+    answerable = sum(candidate.oracle is not None for candidate in candidates)
+    shown = iter(which_show_their_oracle(answerable, settings.oracle_fraction, rng))
     rows: list[tuple[Candidate, Example]] = []
     for candidate, scored in zip(candidates, retrieved, strict=True):
+        shows_oracle = candidate.oracle is not None and next(shown)
         others = rng.sample(index.passages, min(_DISTRACTOR_DEPTH, len(index.passages)))
-        row = compose(candidate, [*(hit.passage for hit in scored), *others], settings, rng)
+        row = compose(candidate, [*(hit.passage for hit in scored), *others], settings, shows_oracle, rng)
         if isinstance(row, Reason):
             rejected.append((candidate, candidate.question.text, row))
         else:

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raft.examples.composing import Candidate, Reason, choose_distractors, compose
+from raft.examples.composing import Candidate, Reason, choose_distractors, compose, which_show_their_oracle
 from raft.prompts import REFUSAL, parse_answer
 from raft.recipe import ExampleSettings, NoOracle
 from raft.text import contains_answer
@@ -36,7 +36,9 @@ SETTINGS = st.builds(
 
 
 def composed(retrieved: list[Passage], chosen: ExampleSettings, seed: int) -> Example:
-    row = compose(Candidate(QUESTION, ORACLE, {}), retrieved, chosen, Random(seed))
+    rng = Random(seed)
+    (shows_oracle,) = which_show_their_oracle(1, chosen.oracle_fraction, rng)
+    row = compose(Candidate(QUESTION, ORACLE, {}), retrieved, chosen, shows_oracle, rng)
     assert isinstance(row, Example)
     return row
 
@@ -69,10 +71,19 @@ def test_an_oracle_fraction_of_0_and_1_means_never_and_always(retrieved: list[Pa
     assert (always.kind, any(p.oracle for p in always.passages)) == (ExampleKind.ORACLE, True)
 
 
-def test_the_share_of_rows_with_their_oracle_is_the_oracle_fraction() -> None:
-    kinds = [composed(OTHERS, ExampleSettings(oracle_fraction=0.8), seed).kind for seed in range(1000)]
+@given(st.integers(0, 300), st.floats(0, 1), st.integers())
+def test_the_share_of_rows_with_their_oracle_is_the_oracle_fraction_to_the_row(
+    count: int, fraction: float, seed: int
+) -> None:
+    shown = which_show_their_oracle(count, fraction, Random(seed))
+    assert len(shown) == count
+    assert abs(sum(shown) - count * fraction) < 1
+
+
+def test_no_place_in_the_order_of_rows_is_without_its_oracle_more_often() -> None:
+    counts = [sum(which_show_their_oracle(10, 0.8, Random(seed))[place] for seed in range(1000)) for place in range(10)]
     # Four standard deviations of a binomial of 1,000 at 0.8.
-    assert abs(kinds.count(ExampleKind.ORACLE) - 800) < 51
+    assert all(abs(count - 800) < 51 for count in counts)
 
 
 def test_the_oracle_stands_in_every_position_equally_often() -> None:
@@ -111,14 +122,14 @@ def test_a_row_without_its_oracle_quotes_nothing_and_teaches_what_was_chosen() -
 
 def test_an_unanswerable_question_shows_passages_and_teaches_refusal() -> None:
     asked = Question("u", "Who painted the Merrow?", unanswerable=True)
-    row = compose(Candidate(asked, None, {}), [ORACLE, *OTHERS], ExampleSettings(), Random(0))
+    row = compose(Candidate(asked, None, {}), [ORACLE, *OTHERS], ExampleSettings(), False, Random(0))
     assert isinstance(row, Example)
     assert (row.kind, row.answer) == (ExampleKind.UNANSWERABLE, REFUSAL)
     assert not any(shown.oracle for shown in row.passages)
 
 
 def test_too_few_harmless_passages_reject_the_row_instead_of_shortening_it() -> None:
-    row = compose(Candidate(QUESTION, ORACLE, {}), OTHERS[:1], ExampleSettings(num_distractors=2), Random(0))
+    row = compose(Candidate(QUESTION, ORACLE, {}), OTHERS[:1], ExampleSettings(num_distractors=2), True, Random(0))
     assert row is Reason.TOO_FEW_DISTRACTORS
 
 
