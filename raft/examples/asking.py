@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from raft.errors import ModelError
 from raft.examples.composing import Candidate, Reason
+from raft.examples.spelling import respell
 from raft.index import Index
 from raft.models.generator import Decoding, Generator
 from raft.models.weights import public_name
@@ -74,7 +75,7 @@ def _check_form(passage: Passage, written: str, seen: set[str]) -> Question | Re
         return Reason.DUPLICATE
     answer = passage.text[slice(*span)]
     digest = hashlib.sha256(f"{passage.id}\x00{parsed.question}\x00{answer}".encode()).hexdigest()[:16]
-    text = parsed.question[0].upper() + parsed.question[1:]
+    text = respell(parsed.question, passage.text)
     return Question(digest, text, (answer,), (passage.document_id,), kind="written")
 
 
