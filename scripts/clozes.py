@@ -20,22 +20,23 @@ from raft.text import locate, normalise_answer, sentences
 _NAME = re.compile(r"\b[A-Z][\w'-]+(?: (?:of |the |de )?[A-Z][\w'-]+){0,3}")
 _NUMBER = re.compile(r"\b\d[\d,.]*\d\b|\b\d+\b")
 _YEAR = re.compile(r"[12]\d{3}")
+UNKNOWN = "<unk>"
 _HEADING = re.compile(r"^ = ([^=].*?) = \s*$")
 SHORTEST_PARAGRAPH, LONGEST_PARAGRAPH, LONGEST_QUESTION = 250, 1100, 26
 # Words that a question sentence must share with the sentence that answers it, besides the span.
 SHARED_WORDS = 2
 
 
-def load_articles(path: Path) -> dict[str, list[str]]:
+def load_articles(path: Path, keep_unknown: bool = False) -> dict[str, list[str]]:
     """Paragraphs by title of a text in WikiText's form; unknown words are left out, paragraphs full of them too."""
     articles: dict[str, list[str]] = {}
     title = ""
     for line in path.read_text(encoding="utf-8").splitlines():
         if heading := _HEADING.match(line):
-            title = " ".join(heading[1].replace("<unk>", "").split()) or "untitled"
+            title = " ".join(heading[1].replace(UNKNOWN, "").split()) or "untitled"
         elif title and line.strip() and not line.startswith(" ="):
-            unknown, words = line.count("<unk>"), len(line.split())
-            text = re.sub(r"\s+", " ", line.replace("<unk>", "")).strip()
+            unknown, words = line.count(UNKNOWN), len(line.split())
+            text = " ".join((line if keep_unknown else line.replace(UNKNOWN, "")).split())
             if unknown <= words / 20 and len(text) >= SHORTEST_PARAGRAPH:
                 articles.setdefault(title, []).extend(_cut(text))
     return articles
@@ -71,7 +72,7 @@ def _clozes(title: str, text: str, rng: random.Random) -> Iterator[Row]:
     for number, (start, end) in enumerate(spans):
         sentence = text[start:end].strip()
         context = " ".join(part for part in (text[:start].strip(), text[end:].strip()) if part)
-        for asked in _candidates(sentence):
+        for asked in spans_of_interest(sentence):
             rest = words[number] - _content(asked)
             others = [
                 len(rest & words[other])
@@ -83,7 +84,7 @@ def _clozes(title: str, text: str, rng: random.Random) -> Iterator[Row]:
                 yield Row(title, context, question, (asked,))
 
 
-def _candidates(sentence: str) -> list[str]:
+def spans_of_interest(sentence: str) -> list[str]:
     """Names and numbers of a sentence; its first word is a name only where a second one follows."""
     names = [found[0] for found in _NAME.finditer(sentence) if found.start() > 0 or " " in found[0]]
     numbers = [found[0] for found in _NUMBER.finditer(sentence)]

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
 from articles import Articles, Row
 from raft.examples.evidence import find_evidence, quote_span
 from raft.prompts import (
@@ -23,9 +25,14 @@ from raft.prompts import (
     question_target,
     reasoned_target,
 )
-from raft.text import contains_answer, sentences
+from raft.text import contains_answer, normalise_answer, sentences
+from renaming import Renaming
 
 STYLE = PromptStyle.COMPACT
+# How often a paragraph is renamed, and a question shown without the paragraph that answers it.
+RENAMED, REFUSED = 0.5, 0.3
+# The share of a question's words that its paragraph must hold for it to be an example of what to ask.
+FORESEEN = 0.7
 
 
 @dataclass(frozen=True)
@@ -148,17 +155,22 @@ def sentence_asking(qamr: list[Row], rng: random.Random) -> Iterator[Example]:
             yield made
 
 
-def among_others(row: Row, articles: Articles, maker: ExampleMaker) -> Iterator[Example]:
+def among_others(
+    row: Row, articles: Articles, maker: ExampleMaker, renaming: Renaming | None = None
+) -> Iterator[Example]:
     """A row read from its paragraph, alone or beside up to three others of its article."""
     count = maker.rng.choices((0, 1, 2, 3), weights=(35, 20, 20, 25))[0]
     beside = distractors(articles, row, count, maker.rng) if count else []
+    if renaming is not None and maker.rng.random() < RENAMED:
+        row = next(iter(renaming([row], maker.rng)), row)
+        beside = [text for text in beside if not contains_answer(text.text, row.answers)]
     characters = maker.rng.choice((250, 400, 600, 900) if beside else (250, 400, 700, 1000))
     if made := maker.read(row, beside, characters):
         yield made
 
 
-def cloze_reading(rows: Sequence[Row], rng: random.Random) -> Iterator[Example]:
-    """Clozes read as questions are, and refused where the words are not shown."""
+def text_reading(rows: Sequence[Row], rng: random.Random) -> Iterator[Example]:
+    """Questions made from text read as people's are, and refused where the words are not shown."""
     maker, articles = ExampleMaker(rng), Articles(rows)
     for row in rows:
         yield from among_others(row, articles, maker)
@@ -167,21 +179,28 @@ def cloze_reading(rows: Sequence[Row], rng: random.Random) -> Iterator[Example]:
             yield maker.refuse(row, without, 400)
 
 
+def can_be_learnt(row: Row) -> bool:
+    """Whether most words that a question is about stand in its paragraph: the others could not be foreseen."""
+    words = set(normalise_answer(row.question).split()) - ENGLISH_STOP_WORDS
+    return len(words & set(normalise_answer(row.context).split())) >= FORESEEN * len(words)
+
+
 def paragraph_stage(
-    rows: list[Row], unanswerable: list[Row], articles: Articles, asking_passes: int, rng: random.Random
+    rows: list[Row], unanswerable: list[Row], articles: Articles, asked: Sequence[Row], rng: random.Random
 ) -> Iterator[Example]:
-    maker = ExampleMaker(rng)
+    """People's questions to read and to refuse, and those of `asked` to write."""
+    maker, renaming = ExampleMaker(rng), Renaming([*rows, *asked])
     for row in rows:
-        yield from among_others(row, articles, maker)
-        if rng.random() < 0.2:
-            without = distractors(articles, row, rng.randint(1, 4), rng) or [Text("", "")]
+        yield from among_others(row, articles, maker, renaming)
+        if rng.random() < REFUSED:
+            without = distractors(articles, row, rng.choice((1, 2, 3, 4, 4)), rng) or [Text("", "")]
             yield maker.refuse(row, without, rng.choice((250, 400, 600, 900)))
         if rng.random() < 0.05:
             yield maker.recall(row)
-    for group in by_context(rows, 12, rng):
-        for turn in range(asking_passes):
-            if made := maker.ask(group, (350, 700, 500)[turn % 3]):
-                yield made
+    for group in by_context(asked, 12, rng):
+        chosen = renaming(group, rng) if rng.random() < RENAMED else group
+        if chosen and (made := maker.ask(chosen, rng.choice((350, 500, 700)))):
+            yield made
     for row in unanswerable:
         if rng.random() < 0.25:
             count = rng.choice((0, 0, 0, 1, 2))
