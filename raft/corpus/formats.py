@@ -1,4 +1,4 @@
-"""Readers: the bytes of one file in, its plain text out. One function a type; `READERS` says which."""
+"""Readers: the bytes of one file in, its plain text out, one function a type (`raft.corpus.parsing` says which)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
 # A list of plain values that is longer, in characters, gets a line for each.
 _SHORT = 80
-_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # Encodings that old office files really have. Left to guess among all of them, charset-normalizer takes the degree
 # sign of a short Western text for half-width Japanese.
@@ -79,6 +79,11 @@ def read_text(raw: bytes) -> Content:
     return Content(text, first_heading(text))
 
 
+def read_plainly(raw: bytes) -> Content:
+    """Source code and settings, where a line that begins with # is no heading."""
+    return Content(decode(raw))
+
+
 def read_html(raw: bytes) -> Content:
     """HTML as Markdown, without navigation, footers, scripts and styles; links and emphasis as plain words."""
     from bs4.dammit import EncodingDetector
@@ -120,11 +125,14 @@ def html_content(html: str) -> Content:
 
 def read_docx(raw: bytes) -> Content:
     """Word files, through HTML. Raises UnreadableError for what is password-protected or no Word file."""
-    if raw.startswith(_OLE):
+    if raw.startswith(OLE):
         raise UnreadableError("it is password-protected or in the old .doc format: save it as a plain .docx")
     import zipfile
 
-    import mammoth
+    from raft.corpus.packed import opened_zip
+
+    with opened_zip(raw):
+        import mammoth
 
     try:
         html = mammoth.convert_to_html(
@@ -156,12 +164,17 @@ def _table(text: str, delimiter: str) -> Content:
         raise UnreadableError(f"it is not a readable table ({error})") from error
     if len(rows) < 2:
         raise UnreadableError("it has no rows below its header")
+    return Content("\n".join(table_lines(rows)))
+
+
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """One line for each row below the header, the first row: `header: value; header: value`, empty cells left out."""
     header = [name.strip() or f"column {number}" for number, name in enumerate(rows[0], 1)]
     header += [f"column {number}" for number in range(len(header) + 1, max(map(len, rows)) + 1)]
-    return Content("\n".join(_row(dict(_named_cells(header, row))) for row in rows[1:]))
+    return [_row(dict(_named_cells(header, row))) for row in rows[1:]]
 
 
-def _named_cells(header: list[str], row: list[str]) -> Iterator[tuple[str, str]]:
+def _named_cells(header: Sequence[str], row: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Cells under unique names, so that a column whose name stands twice is not lost."""
     for number, (name, cell) in enumerate(zip(header, row, strict=False)):
         yield (name if header.index(name) == number else f"{name} ({number + 1})"), cell
@@ -225,24 +238,3 @@ def _row(cells: Mapping[str, str]) -> str:
 
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-def read_pdf(raw: bytes) -> Content:
-    """PDF, page by page (see `raft.corpus.pdf`)."""
-    from raft.corpus.pdf import read_pdf as read
-
-    return read(raw)
-
-
-READERS: Mapping[str, Reader] = {
-    ".md": read_text,
-    ".markdown": read_text,
-    ".txt": read_text,
-    ".html": read_html,
-    ".htm": read_html,
-    ".pdf": read_pdf,
-    ".docx": read_docx,
-    ".csv": read_csv,
-    ".tsv": read_tsv,
-    ".json": read_json,
-}

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import re
+import stat
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from raft.artifacts import stage_of
-from raft.corpus.formats import READERS, UnreadableError, clean, decode
-from raft.corpus.headings import first_heading
-from raft.errors import InputError, RaftError
+from raft.corpus.parsing import READERS, ROWS, RowError, Skipped, can_read, why_not
+from raft.corpus.sandbox import Sandbox
+from raft.errors import InputError
 from raft.progress import Advance
 from raft.types import Document
 
-_ROWS = ".jsonl"
-_LONGEST_TITLE = 120
-_LONGEST_REASON = 160
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A file, folder or row that gave no document, and why. `source` is named like a document's."""
-
-    source: str
-    reason: str
+# A larger file is no document that a person reads.
+LARGEST_FILE = 200 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +53,8 @@ def find_files(paths: Sequence[Path]) -> Found:
             name = path.relative_to(root).as_posix() if path != root else path.name
             # A name that is not UTF-8 could not be written down; its odd bytes are shown as a question mark.
             source = unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "replace"))
-            suffix = path.suffix.lower()
-            if not reason and suffix not in READERS and suffix != _ROWS:
-                reason = f"no reader for {suffix} files" if suffix else "no reader for files without a suffix"
+            if not reason and not can_read(path.name):
+                reason = why_not(path.name)
             if reason:
                 skipped.append(Skipped(source, reason))
             elif source in files:
@@ -79,7 +67,7 @@ def find_files(paths: Sequence[Path]) -> Found:
     if not files:
         where = ", ".join(map(str, paths)) or "the given paths"
         why = f" ({skipped[0].source}: {skipped[0].reason})" if skipped else ""
-        raise InputError(f"{where} holds no file of a supported type{why}: give {' '.join((*READERS, _ROWS))}")
+        raise InputError(f"{where} holds no file of a supported type{why}: give {' '.join((*READERS, ROWS))}")
     return Found(files, tuple(skipped))
 
 
@@ -122,27 +110,41 @@ def read_documents(paths: Sequence[Path], advance: Advance | None = None) -> Rea
     documents: dict[str, Document] = {}
     skipped = list(found.skipped)
     hashes: dict[str, str] = {}
-    for source, path in found.files.items():
-        try:
-            raw = path.read_bytes()
-            hashes[source] = hashlib.sha256(raw).hexdigest()
-            results = _rows(raw, source, path) if path.suffix.lower() == _ROWS else [_document(raw, source, path)]
+    sources: list[str] = []
+
+    def opened() -> Iterator[tuple[str, bytes]]:
+        for source, path in found.files.items():
+            try:
+                raw = _bytes_of(path)
+            except _UnopenedError as error:
+                skipped.append(Skipped(source, str(error)))
+            else:
+                hashes[source] = hashlib.sha256(raw).hexdigest()
+                sources.append(source)
+                yield source, raw
+                continue
+            if advance:
+                advance(1)
+
+    with Sandbox(len(os.sched_getaffinity(0))) as sandbox:
+        parsed = sandbox.parse_all(opened())
+        for number in range(len(found.files)):
+            try:
+                results = next(parsed)
+            except StopIteration:
+                break
+            except RowError as error:
+                raise InputError(f"{found.files[sources[number]]}, {error}") from error
             for result in results:
                 if isinstance(result, Skipped):
                     skipped.append(result)
                 elif result.id in documents:
-                    other = documents[result.id].source
+                    path, other = found.files[sources[number]], documents[result.id].source
                     raise InputError(f"{path}: document id '{result.id}' is taken by {other}: give each its own id")
                 else:
                     documents[result.id] = result
-        except UnreadableError as error:
-            skipped.append(Skipped(source, " ".join(str(error).split())))
-        except RecursionError:
-            skipped.append(Skipped(source, "it is nested too deeply"))
-        except OSError as error:
-            skipped.append(Skipped(source, f"it cannot be opened ({error.strerror})"))
-        if advance:
-            advance(1)
+            if advance:
+                advance(1)
     if not documents:
         first = skipped[len(found.skipped)]
         where = ", ".join(map(str, paths))
@@ -150,64 +152,20 @@ def read_documents(paths: Sequence[Path], advance: Advance | None = None) -> Rea
     return Reading(tuple(documents.values()), tuple(skipped), hashes)
 
 
-def _document(raw: bytes, source: str, path: Path) -> Document | Skipped:
-    """The one document of a file of any type but JSON Lines."""
+class _UnopenedError(Exception):
+    """Why the bytes of a file were not read."""
+
+
+def _bytes_of(path: Path) -> bytes:
+    """The bytes of a regular file, which nobody has made a link or a pipe since it was found."""
     try:
-        content = READERS[path.suffix.lower()](raw)
-    except (UnreadableError, RecursionError, RaftError):
-        raise
-    except Exception as error:
-        # Parsers fail on damaged files in ways of their own, and one bad file must not cost all the others.
-        reason = " ".join(str(error).split())[:_LONGEST_REASON]
-        raise UnreadableError(f"its reader failed ({type(error).__name__}{': ' * bool(reason)}{reason})") from error
-    if not content.text.strip():
-        return Skipped(source, "it is empty")
-    return Document(source, _label(content.title or _readable(path.stem)), content.text, source, content.metadata)
-
-
-def _rows(raw: bytes, source: str, path: Path) -> Iterator[Document | Skipped]:
-    """One document a row of JSON Lines with `id`, `text` and perhaps `title`; other plain fields become metadata."""
-    seen = 0
-    for number, line in enumerate(decode(raw).split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-            raise InputError(f"{path}, line {number}: not valid JSON ({reason}): correct that line") from error
-        missing = [name for name in ("id", "text") if not isinstance(row, dict) or not _is_given(row.get(name))]
-        if missing and not seen:
-            raise UnreadableError(f"its line {number} has no '{missing[0]}', so its rows are not documents")
-        if missing:
-            raise InputError(f"{path}, line {number}: no '{missing[0]}' as text: every document has an id and a text")
-        seen += 1
-        yield _row_document(row, source, number)
-    if not seen:
-        yield Skipped(source, "it is empty")
-
-
-def _is_given(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
-
-
-def _row_document(row: Mapping[str, Any], source: str, number: int) -> Document | Skipped:
-    id_, text = clean(str(row["id"])).strip(), clean(str(row["text"]))
-    if not id_ or not text.strip():
-        return Skipped(f"{source}, line {number}", "its id is empty" if not id_ else "it is empty")
-    others = {key: value for key, value in row.items() if key not in ("id", "title", "text")}
-    metadata = {clean(key): clean(str(value)) for key, value in others.items() if isinstance(value, str | int | float)}
-    title = clean(str(row.get("title") or "")) or first_heading(text) or id_
-    return Document(id_, _label(title), text, source, {**metadata, "line": str(number)})
-
-
-def _label(title: str) -> str:
-    """A title short enough to stand above every passage: at most 120 characters, the rest shown as an ellipsis."""
-    title = " ".join(title.split())
-    return title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1].rsplit(" ", 1)[0] + "…"
-
-
-def _readable(stem: str) -> str:
-    """A file stem as words: hyphens and underscores become spaces, but for those within numbers and dates."""
-    words = clean(re.sub(r"(?<!\d)[-_]+|[-_]+(?!\d)", " ", stem)).strip()
-    return words[:1].upper() + words[1:] if words else clean(stem)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode):
+                raise _UnopenedError("not a regular file")
+            if about.st_size > LARGEST_FILE:
+                raise _UnopenedError(f"it is larger than {LARGEST_FILE >> 20} MB: split it")
+            return file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise _UnopenedError(f"it cannot be opened ({error.strerror})") from error

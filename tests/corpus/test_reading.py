@@ -13,7 +13,7 @@ from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Table
 
 from raft.artifacts import Stage, mark
-from raft.corpus import Reading, formats, read_documents
+from raft.corpus import Reading, Skipped, parsing, read_documents
 from raft.corpus.formats import Content, decode
 from raft.corpus.pdf import PAGE_BREAK
 from raft.errors import InputError
@@ -228,6 +228,7 @@ def test_whatever_cannot_be_read_is_listed_with_its_reason(tmp_path: Path) -> No
         folder,
         good__txt="Words.",
         slides__pptx=b"x",
+        tune__mp3=b"x",
         empty__md=" \n",
         image__txt=b"\x00\x01",
         bad__json="{",
@@ -236,7 +237,8 @@ def test_whatever_cannot_be_read_is_listed_with_its_reason(tmp_path: Path) -> No
         odd__docx=b"no zip",
     )
     reasons = {lost.source: lost.reason for lost in reading.skipped}
-    assert reasons.pop("odd.docx").startswith("it is not a readable Word file")
+    assert reasons.pop("odd.docx").startswith("it is damaged")
+    assert reasons.pop("slides.pptx").startswith("it is damaged")
     assert reasons == {
         ".git": "hidden",
         "bad.json": "it is not valid JSON (line 1: Expecting property name enclosed in double quotes)",
@@ -245,7 +247,7 @@ def test_whatever_cannot_be_read_is_listed_with_its_reason(tmp_path: Path) -> No
         "image.txt": "it holds binary data, not text",
         "link.txt": "a link: give what it points to as a path of its own",
         "old.docx": "it is password-protected or in the old .doc format: save it as a plain .docx",
-        "slides.pptx": "no reader for .pptx files",
+        "tune.mp3": "no reader for .mp3 files",
     }
 
 
@@ -305,14 +307,13 @@ def test_a_file_that_breaks_its_parser_is_listed_and_the_others_are_read(tmp_pat
     assert "\n" not in lost.reason and len(lost.reason) < 250
 
 
-def test_whatever_a_parser_raises_is_told_with_its_type_in_one_short_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whatever_a_parser_raises_is_told_with_its_type_in_one_short_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(raw: bytes) -> Content:
         raise AssertionError("table\nspans " + "x" * 500)
 
-    monkeypatch.setitem(formats.READERS, ".html", broken)  # stands for a library's parser that gives up
-    (lost,) = read(tmp_path, a__html="<p>", z__txt="Words.").skipped
+    monkeypatch.setitem(parsing.READERS, ".html", broken)  # stands for a library's parser that gives up
+    (lost,) = parsing.parse(b"<p>", "a.html")
+    assert isinstance(lost, Skipped)
     assert lost.reason.startswith("its reader failed (AssertionError: table spans xxx")
     assert len(lost.reason) < 250
 

@@ -1,0 +1,63 @@
+"""The child process that parses files: bytes in, documents out, and nothing of it can hurt the process that asked.
+
+`raft.corpus.sandbox` runs it. Each request is a line of JSON (`source`, `size`) and then that many bytes; each reply is
+one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+from raft.corpus.parsing import RowError, parse
+from raft.types import Document
+
+# What one process may hold: the libraries take about 300 MB of it as reserved addresses.
+MEMORY = 3 << 30
+# Twice the text of the Bible in every language would fit; what gives more is no document.
+LONGEST_REPLY = 200 << 20
+
+
+def reply_to(source: str, raw: bytes) -> bytes:
+    """The reply for one file: what it gave, or the error that stops everything."""
+    try:
+        results = [["document" if isinstance(one, Document) else "skipped", asdict(one)] for one in parse(raw, source)]
+        reply: dict[str, Any] = {"results": results}
+    except RowError as error:
+        reply = {"error": str(error)}
+    said = json.dumps(reply).encode()
+    if len(said) > LONGEST_REPLY:
+        lost = {"source": source, "reason": f"it gives more than {LONGEST_REPLY >> 20} MB of text"}
+        said = json.dumps({"results": [["skipped", lost]]}).encode()
+    return said
+
+
+def serve(requests: BinaryIO, replies: BinaryIO) -> None:
+    """Answer requests until there are no more."""
+    while line := requests.readline():
+        request = json.loads(line)
+        source, raw = request["source"], requests.read(request["size"])
+        try:
+            said = reply_to(source, raw)
+        except MemoryError:
+            lost = {"source": source, "reason": "it needs more memory than one file may"}
+            said = json.dumps({"results": [["skipped", lost]]}).encode()
+        replies.write(said + b"\n")
+        replies.flush()
+
+
+def main() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Parsers that print must not garble the replies.
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    serve(sys.stdin.buffer, replies)
+
+
+if __name__ == "__main__":
+    main()
