@@ -41,17 +41,31 @@ ModelDir = Annotated[Path | None, typer.Option("--model", help="Folder that `raf
 
 @app.command()
 def index(
-    paths: Paths, out: Out, recipe: RecipeFile = None, sets: Sets = None, seed: Seed = None, quiet: Quiet = False
+    paths: Paths,
+    out: Out,
+    scan: Annotated[bool, typer.Option("--scan", help="Count personal data and secrets by file.")] = False,
+    redact: Annotated[bool, typer.Option("--redact", help="Mask them before anything is embedded.")] = False,
+    recipe: RecipeFile = None,
+    sets: Sets = None,
+    seed: Seed = None,
+    quiet: Quiet = False,
 ) -> None:
     """Read documents, split them into passages, embed them and write a search index."""
     _check_paths(*paths)
     chosen = _recipe(recipe, sets, seed)
     from raft.display import display
     from raft.index import build_index
+    from raft.index.build import PERSONAL
 
-    manifest = build_index(paths, out, chosen.index, chosen.seed, display(quiet=quiet))
+    asked = {name: True for name, value in (("scan", scan), ("redact", redact)) if value}
+    settings = chosen.index.model_copy(update=asked)
+    manifest = build_index(paths, out, settings, chosen.seed, display(quiet=quiet))
     print(f"{manifest.counts['documents']} documents, {manifest.counts['passages']} passages in {out}")
-    print(f"files {manifest.ledger}")
+    if settings.scan or settings.redact:
+        done = "masked" if settings.redact else "found"
+        print(f"{manifest.counts['personal']} pieces of personal data and secrets {done}, by file in {out / PERSONAL}")
+    ledger = manifest.ledger
+    print(f"files found {ledger.read} = indexed {ledger.kept} + skipped {ledger.read - ledger.kept}")
 
 
 @app.command()

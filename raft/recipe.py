@@ -29,6 +29,11 @@ class IndexSettings(Settings):
     embedder: str = Field("minilm", description="'minilm', or a sentence-transformers name or path")
     passage_tokens: int = Field(110, ge=16, description="largest passage, in tokens of the embedder")
     overlap_tokens: int = Field(0, ge=0, description="tokens that neighbouring passages share")
+    duplicate_similarity: float = Field(
+        0.9, gt=0, le=1, description="documents this alike are kept once; at 1 only those with the same words"
+    )
+    scan: bool = Field(False, description="count personal data and secrets in every document")
+    redact: bool = Field(False, description="mask personal data and secrets before anything else is done")
 
 
 class NoOracle(StrEnum):

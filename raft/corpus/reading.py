@@ -7,12 +7,13 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from raft.artifacts import stage_of
 from raft.corpus.parsing import READERS, ROWS, RowError, Skipped, can_read, why_not
-from raft.corpus.sandbox import Sandbox
+from raft.corpus.sandbox import Results, Sandbox
 from raft.errors import InputError
 from raft.progress import Advance
 from raft.types import Document
@@ -23,11 +24,17 @@ LARGEST_FILE = 200 << 20
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was found. `files` holds the sha256 of every file that has a reader, by id, also of unreadable ones."""
+    """What was found.
+
+    files: the sha256 of every file that has a reader, by id, also of unreadable ones. given: the ids of the documents
+    of every file and folder that was come upon; none for one that gave none. reasons: why, for each of these.
+    """
 
     documents: tuple[Document, ...]
     skipped: tuple[Skipped, ...]
     files: Mapping[str, str]
+    given: Mapping[str, tuple[str, ...]]
+    reasons: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,49 +114,69 @@ def read_documents(paths: Sequence[Path], advance: Advance | None = None) -> Rea
     a wrong row of JSON Lines (with its line number), and where nothing at all can be read.
     """
     found = find_files(paths)
-    documents: dict[str, Document] = {}
-    skipped = list(found.skipped)
-    hashes: dict[str, str] = {}
-    sources: list[str] = []
+    gathered = _Gathered(found.skipped)
+    with Sandbox(len(os.sched_getaffinity(0))) as sandbox:
 
-    def opened() -> Iterator[tuple[str, bytes]]:
-        for source, path in found.files.items():
+        def read(file: tuple[str, Path]) -> tuple[str | None, Results]:
+            source, path = file
             try:
                 raw = _bytes_of(path)
             except _UnopenedError as error:
-                skipped.append(Skipped(source, str(error)))
-            else:
-                hashes[source] = hashlib.sha256(raw).hexdigest()
-                sources.append(source)
-                yield source, raw
-                continue
-            if advance:
-                advance(1)
-
-    with Sandbox(len(os.sched_getaffinity(0))) as sandbox:
-        parsed = sandbox.parse_all(opened())
-        for number in range(len(found.files)):
+                return None, [Skipped(source, str(error))]
             try:
-                results = next(parsed)
-            except StopIteration:
-                break
+                return hashlib.sha256(raw).hexdigest(), sandbox.parse(source, raw)
             except RowError as error:
-                raise InputError(f"{found.files[sources[number]]}, {error}") from error
-            for result in results:
-                if isinstance(result, Skipped):
-                    skipped.append(result)
-                elif result.id in documents:
-                    path, other = found.files[sources[number]], documents[result.id].source
-                    raise InputError(f"{path}: document id '{result.id}' is taken by {other}: give each its own id")
-                else:
-                    documents[result.id] = result
+                raise InputError(f"{path}, {error}") from error
+
+        for (source, path), (digest, results) in zip(
+            found.files.items(), sandbox.in_order(read, found.files.items()), strict=True
+        ):
+            gathered.add(source, path, digest, results)
             if advance:
                 advance(1)
-    if not documents:
-        first = skipped[len(found.skipped)]
+    if not gathered.documents:
+        first = gathered.skipped[len(found.skipped)]
         where = ", ".join(map(str, paths))
         raise InputError(f"{where} holds no readable document ({first.source}: {first.reason}): give other files")
-    return Reading(tuple(documents.values()), tuple(skipped), hashes)
+    return gathered.reading()
+
+
+def hash_files(found: Found) -> dict[str, str]:
+    """The sha256 of every file that can be opened, by id: what `read_documents` finds as `files`, without parsing."""
+    hashes = {}
+    for source, path in found.files.items():
+        with suppress(_UnopenedError):
+            hashes[source] = hashlib.sha256(_bytes_of(path)).hexdigest()
+    return hashes
+
+
+class _Gathered:
+    """What the files read so far gave."""
+
+    def __init__(self, passed_over: Sequence[Skipped]) -> None:
+        self.documents: dict[str, Document] = {}
+        self.skipped = list(passed_over)
+        self._hashes: dict[str, str] = {}
+        self._given: dict[str, tuple[str, ...]] = {lost.source: () for lost in passed_over}
+        self._reasons = {lost.source: lost.reason for lost in passed_over}
+
+    def add(self, file: str, path: Path, digest: str | None, results: Results) -> None:
+        if digest is not None:
+            self._hashes[file] = digest
+        self._given[file] = tuple(result.id for result in results if isinstance(result, Document))
+        for result in results:
+            if isinstance(result, Skipped):
+                self.skipped.append(result)
+                self._reasons.setdefault(file, result.reason)
+            elif result.id in self.documents:
+                other = self.documents[result.id].source
+                raise InputError(f"{path}: document id '{result.id}' is taken by {other}: give each its own id")
+            else:
+                self.documents[result.id] = result
+
+    def reading(self) -> Reading:
+        documents = tuple(self.documents.values())
+        return Reading(documents, tuple(self.skipped), self._hashes, self._given, self._reasons)
 
 
 class _UnopenedError(Exception):

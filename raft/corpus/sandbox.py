@@ -6,11 +6,12 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from types import TracebackType
-from typing import IO
+from typing import IO, TypeVar
 
 from raft.corpus.parsing import RowError, Skipped
 from raft.types import Document
@@ -23,6 +24,8 @@ _MOST_WORKERS = 4
 # -P: what lies in the working directory must not be taken for one of the libraries.
 COMMAND = (sys.executable, "-P", "-m", "raft.corpus.worker")
 
+T = TypeVar("T")
+R = TypeVar("R")
 Results = list[Document | Skipped]
 
 
@@ -100,7 +103,7 @@ def _line(replies: IO[bytes]) -> bytes:
 
 
 class Sandbox:
-    """Some workers side by side; `parse_all` gives results in the order of what it is given."""
+    """Some workers side by side."""
 
     def __init__(self, workers: int, patience: float = PATIENCE) -> None:
         self._free: SimpleQueue[_Worker] = SimpleQueue()
@@ -125,13 +128,13 @@ class Sandbox:
         finally:
             self._free.put(worker)
 
-    def parse_all(self, files: Iterable[tuple[str, bytes]]) -> Iterator[Results]:
-        """What each file gives, in order, some files ahead at most."""
-        pending = []
+    def in_order(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """What `work` makes of each item, done side by side, in the order of the items and only a few ahead."""
+        pending: deque[Future[R]] = deque()
         with ThreadPoolExecutor(len(self._workers)) as pool:
-            for source, raw in files:
-                pending.append(pool.submit(self.parse, source, raw))
+            for item in items:
+                pending.append(pool.submit(work, item))
                 if len(pending) > 2 * len(self._workers):
-                    yield pending.pop(0).result()
-            for waiting in pending:
-                yield waiting.result()
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()

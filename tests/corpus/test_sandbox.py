@@ -44,7 +44,7 @@ def bad_readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_bad_file_costs_itself_and_nothing_else(raw: bytes, reason: str) -> None:
     files = [("a.txt", b"before"), ("b.txt", raw), ("c.txt", b"after")]
     with Sandbox(1, patience=2) as box:
-        first, bad, last = box.parse_all(files)
+        first, bad, last = (box.parse(*file) for file in files)
     assert bad == [Skipped("b.txt", reason)]
     assert [one.text for (one,) in (first, last) if isinstance(one, Document)] == ["before", "after"]
 
@@ -52,14 +52,14 @@ def test_a_bad_file_costs_itself_and_nothing_else(raw: bytes, reason: str) -> No
 @pytest.mark.usefixtures("bad_readers")
 def test_what_a_reader_prints_is_no_reply() -> None:
     with Sandbox(1) as box:
-        ((document,),) = box.parse_all([("a.txt", b"print")])
+        (document,) = box.parse("a.txt", b"print")
     assert isinstance(document, Document) and document.text == "print"
 
 
 def test_results_come_in_the_order_of_the_files_whatever_worker_reads_them() -> None:
     files = [(f"{n}.txt", b"word " * (1 + 5000 * (n % 3))) for n in range(20)]
     with Sandbox(2) as box:
-        results = list(box.parse_all(files))
+        results = list(box.in_order(lambda file: box.parse(*file), files))
     assert [document.id for (document,) in results if isinstance(document, Document)] == [name for name, _ in files]
 
 
