@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,19 +51,30 @@ def question_row(question: Question) -> dict[str, Any]:
     return row
 
 
-def check_evidence(questions: Iterable[Question], known: Container[str], index: Path, file: Path | None = None) -> None:
-    """Raises InputError for the first question whose evidence names a document that the index does not hold.
+def settle_evidence(
+    questions: Iterable[Question],
+    known: Container[str],
+    repeats: Mapping[str, str],
+    index: Path,
+    file: Path | None = None,
+) -> list[Question]:
+    """The questions with evidence that the index holds: in the place of a repeated document, the one that was kept.
 
-    known: the ids of its documents. file: where the questions come from, for the message.
+    known: the ids of its documents. repeats: the id of the kept document by the id of the one that repeats it. file:
+    where the questions come from, for the message. Raises InputError for the first question whose evidence names a
+    document that the index does not know.
     """
     where = f"{file}: " if file is not None else ""
+    settled = []
     for question in questions:
-        for document_id in question.document_ids:
-            if document_id not in known:
-                raise InputError(
-                    f"{where}question '{question.id}' names document '{document_id}', which {index} does not hold: "
-                    "correct its document_ids, or index that document"
-                )
+        kept = tuple(dict.fromkeys(repeats.get(document_id, document_id) for document_id in question.document_ids))
+        if missing := [document_id for document_id in kept if document_id not in known]:
+            raise InputError(
+                f"{where}question '{question.id}' names document '{missing[0]}', which {index} does not hold: "
+                "correct its document_ids, or index that document"
+            )
+        settled.append(replace(question, document_ids=kept))
+    return settled
 
 
 def _question(row: Mapping[str, Any], where: str) -> Question:

@@ -12,10 +12,10 @@ from raft.artifacts import Stage, check_output, is_current, mark, read_jsonl, re
 from raft.errors import ArtifactError, InputError
 from raft.examples import examples_fingerprint, generate_examples
 from raft.index import build_index, index_fingerprint
-from raft.index.build import DOCUMENTS
+from raft.index.build import DOCUMENTS, DUPLICATES
 from raft.models.embedder import load_embedder
 from raft.progress import Progress, Silent
-from raft.questions import check_evidence, read_questions
+from raft.questions import read_questions, settle_evidence
 from raft.recipe import Recipe, TuningMethod
 from raft.swap import write_whole
 from raft.text import normalise_answer
@@ -142,8 +142,9 @@ def _check_questions(given: Mapping[Path, Sequence[Question]], index: Path, embe
     if not given:
         return
     known = {row["id"] for _, row in read_jsonl(index / DOCUMENTS)}
+    repeats = {row["id"]: row["kept"] for _, row in read_jsonl(index / DUPLICATES)}
     for path, questions in given.items():
-        check_evidence(questions, known, index, path)
+        settle_evidence(questions, known, repeats, index, path)
     embedder = load_embedder(embedder_name)
     for path, questions in given.items():
         lengths = embedder.count_tokens([question.text for question in questions])

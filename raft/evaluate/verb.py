@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ from raft.evaluate.summary import Ruler, Summary, summarise
 from raft.models.generator import Decoding, Generator, load_generator
 from raft.models.weights import public_name, weights_fingerprint
 from raft.progress import Progress, Silent
-from raft.questions import check_evidence, question_row, read_questions
+from raft.questions import question_row, read_questions, settle_evidence
 from raft.recipe import EvaluateSettings
 from raft.types import Document, Prediction, Question, QuestionSource, Score, ScoredPassage
 
@@ -37,6 +37,11 @@ class Searchable(Protocol):
 
     @property
     def documents(self) -> Mapping[str, Document]: ...
+
+    @property
+    def repeats(self) -> Mapping[str, str]:
+        """The id of the document that was kept, by the id of each that repeats it."""
+        ...
 
     def retrieve(self, questions: Sequence[str], top_k: int, /) -> Sequence[Sequence[ScoredPassage]]:
         """The best `top_k` passages for each question, best first."""
@@ -102,7 +107,7 @@ def evaluate(
     check_output(out, Stage.EVALUATION)
     plan = _plan(index_dir, questions, models, settings, base_model, seed, source)
     index = (open_index or _open_index)(index_dir)
-    check_evidence(plan.questions, index.documents, index_dir)
+    plan = replace(plan, questions=settle_evidence(plan.questions, index.documents, index.repeats, index_dir))
     with progress.task("Retrieve passages", len(plan.questions)) as advance:
         retrieved = index.retrieve([question.text for question in plan.questions], settings.top_k)
         advance(len(plan.questions))

@@ -20,7 +20,7 @@ from raft.index import Index
 from raft.models.generator import Generator, load_generator
 from raft.models.weights import public_name, weights_fingerprint
 from raft.progress import Progress, Silent
-from raft.questions import check_evidence, read_questions
+from raft.questions import read_questions, settle_evidence
 from raft.recipe import ExampleSettings
 from raft.text import Source, normalise_answer
 from raft.types import Example, Passage, Question
@@ -60,6 +60,7 @@ def generate_examples(
             candidates, rejected = _written(index, splits, generator, settings, seed, progress)
         else:
             settings = _without_unseen(settings)
+            given = settle_evidence(given, index.documents, index.repeats, index.folder)
             candidates, rejected = _brought(index, given)
             asked = {c.oracle.document_id for c in candidates if c.oracle is not None}
             asked |= {document_id for question in given for document_id in question.document_ids}
@@ -139,7 +140,6 @@ def _brought(index: Index, questions: Sequence[Question]) -> tuple[list[Candidat
     passages_of: dict[str, list[Passage]] = {}
     for passage in index.passages:
         passages_of.setdefault(passage.document_id, []).append(passage)
-    check_evidence(questions, passages_of, index.folder)
     # Taken apart once and not for every question: whole documents are long.
     has_context = any(question.context is not None for question in questions)
     sources = {d.id: Source(d.text) for d in index.documents.values()} if has_context else {}

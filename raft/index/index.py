@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from raft.artifacts import Manifest, Stage, read_jsonl, verified
+from raft.corpus.duplicates import Duplicate
 from raft.errors import ArtifactError, InputError
-from raft.index.build import DOCUMENTS, PASSAGES, SKIPPED
+from raft.index.build import DOCUMENTS, DUPLICATES, PASSAGES, SKIPPED
 from raft.index.fusion import DEPTH, RetrievalMode, reciprocal_rank_fusion
 from raft.index.store import VECTORS, WORDS, Ranking, VectorStore, WordStore, load_vectors
 from raft.models.embedder import Embedder, load_embedder
@@ -34,6 +35,8 @@ class Index:
         self.folder = folder
         self.manifest = manifest
         self.documents: Mapping[str, Document] = {document.id: document for document in documents}
+        # The id of the document that was kept, by the id of each that repeats it.
+        self.repeats: Mapping[str, str] = {}
         self.passages: tuple[Passage, ...] = tuple(passages)
         self._by_id = {passage.id: passage for passage in passages}
         self._vectors = vectors
@@ -52,13 +55,15 @@ class Index:
         """
         manifest = verified(folder, Stage.INDEX)
         # A file that the manifest does not name was not checked, so nothing may read it.
-        needed = (DOCUMENTS, PASSAGES, SKIPPED, VECTORS, f"{WORDS}/params.index.json")
+        needed = (DOCUMENTS, PASSAGES, SKIPPED, DUPLICATES, VECTORS, f"{WORDS}/params.index.json")
         if missing := [name for name in needed if name not in manifest.outputs]:
             raise ArtifactError(f"{folder} has no {missing[0]} in its manifest: run `raft index` again")
         documents = list(_rows(folder / DOCUMENTS, Document))
         passages = list(_rows(folder / PASSAGES, Passage))
         vectors = VectorStore(load_vectors(folder / VECTORS, len(passages)))
-        return cls(folder, manifest, documents, passages, vectors, WordStore.load(folder / WORDS), embedder)
+        index = cls(folder, manifest, documents, passages, vectors, WordStore.load(folder / WORDS), embedder)
+        index.repeats = {row.id: row.kept for row in _rows(folder / DUPLICATES, Duplicate)}
+        return index
 
     def passage(self, passage_id: str) -> Passage:
         """The passage with this id. Raises ArtifactError where the index has none."""

@@ -26,6 +26,7 @@ TEXTS = tuple(f"🛟 Pier {n} </script> is old. The lamp of pier {n} burns {c}."
 class Harbour:
     """An index by rule: the passage of the pier that a question names, then the next pier's."""
 
+    repeats: Mapping[str, str] = field(default_factory=dict)
     documents: Mapping[str, Document] = field(
         default_factory=lambda: {f"{n}.md": Document(f"{n}.md", f"Pier {n}", t, f"{n}.md") for n, t in enumerate(TEXTS)}
     )

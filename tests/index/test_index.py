@@ -1,21 +1,25 @@
 """An index from folder to answers: committed whole, checked before use, and retrieving the right passages."""
 
 import json
-import shutil
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from raft.artifacts import MANIFEST, Ledger, read_manifest
+from raft.artifacts import MANIFEST, Ledger, read_jsonl, read_manifest
 from raft.errors import ArtifactError, InputError
 from raft.index import Index, RetrievalMode, build_index, index_fingerprint
+from raft.index.build import PERSONAL
 from raft.index.fusion import RANK_CONSTANT
 from raft.models.embedder import Embedder
+from raft.questions import settle_evidence
 from raft.recipe import IndexSettings
+from raft.types import Question
 
 SETTINGS = IndexSettings(passage_tokens=32)
 TEXTS = {
@@ -214,3 +218,32 @@ def test_a_file_that_cannot_be_opened_is_skipped_by_the_index_and_by_its_fingerp
     manifest = build_index([tmp_path / "notes"], tmp_path / "index", settings, embedder=minilm)
     assert dict(manifest.ledger.rejected) == {"it cannot be opened (Permission denied)": 1}
     assert manifest.fingerprint == index_fingerprint([tmp_path / "notes"], settings)
+
+
+def test_repeated_documents_are_kept_once_and_evidence_follows_them(tmp_path: Path, minilm: Embedder) -> None:
+    (tmp_path / "notes").mkdir()
+    for name in ("a.txt", "copy.txt"):
+        (tmp_path / "notes" / name).write_text("The valve opens at 40 bar.")
+    manifest = build_index([tmp_path / "notes"], tmp_path / "index", SETTINGS, embedder=minilm)
+    assert manifest.ledger == Ledger(2, 1, {"it says what another file says": 1})
+    index = Index.open(tmp_path / "index")
+    assert (set(index.documents), index.repeats) == ({"a.txt"}, {"copy.txt": "a.txt"})
+    question = Question("q", "At what?", ("40 bar",), ("copy.txt", "a.txt"))
+    (settled,) = settle_evidence([question], index.documents, index.repeats, index.folder)
+    assert settled.document_ids == ("a.txt",)
+    with pytest.raises(InputError, match=r"question 'q' names document 'b\.txt', which .* does not hold"):
+        settle_evidence([replace(question, document_ids=("b.txt",))], index.documents, index.repeats, index.folder)
+
+
+def test_personal_data_is_counted_by_file_and_masked_before_it_is_embedded(tmp_path: Path, minilm: Embedder) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("Write to ida@example.org or jon@example.org.")
+    (tmp_path / "notes" / "b.txt").write_text("The valve opens at 40 bar.")
+    for redact in (False, True):
+        settings = IndexSettings(passage_tokens=32, scan=True, redact=redact)
+        manifest = build_index([tmp_path / "notes"], tmp_path / "index", settings, embedder=minilm)
+        assert manifest.counts["personal"] == 2
+        assert list(read_jsonl(tmp_path / "index" / PERSONAL)) == [(1, {"source": "a.txt", "found": {"email": 2}})]
+    words = b"".join(path.read_bytes() for path in (tmp_path / "index").rglob("*") if path.is_file())
+    assert b"ida@" not in words
+    assert Index.open(tmp_path / "index").documents["a.txt"].text == "Write to [EMAIL] or [EMAIL]."
