@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,8 +42,10 @@ ModelDir = Annotated[Path | None, typer.Option("--model", help="Folder that `raf
 
 @app.command()
 def index(
-    paths: Paths,
     out: Out,
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH", help="Files and folders of documents.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Only check every file of the index in --out.")] = False,
+    stats: Annotated[bool, typer.Option("--stats", help="Only say what the index in --out holds, as JSON.")] = False,
     scan: Annotated[bool, typer.Option("--scan", help="Count personal data and secrets by file.")] = False,
     redact: Annotated[bool, typer.Option("--redact", help="Mask them before anything is embedded.")] = False,
     recipe: RecipeFile = None,
@@ -51,6 +54,11 @@ def index(
     quiet: Quiet = False,
 ) -> None:
     """Read documents, split them into passages, embed them and write a search index."""
+    if verify or stats:
+        _inspect(out, paths, stats=stats)
+        return
+    if not paths:
+        raise InputError("no PATH was given: name the files and folders to index")
     _check_paths(*paths)
     chosen = _recipe(recipe, sets, seed)
     from raft.display import display
@@ -66,6 +74,53 @@ def index(
         print(f"{manifest.counts['personal']} pieces of personal data and secrets {done}, by file in {out / PERSONAL}")
     ledger = manifest.ledger
     print(f"files found {ledger.read} = indexed {ledger.kept} + skipped {ledger.read - ledger.kept}")
+
+
+def _inspect(folder: Path, paths: list[Path] | None, *, stats: bool) -> None:
+    if paths:
+        raise InputError(f"--verify and --stats look at an index and read no documents: leave out {paths[0]}")
+    if stats:
+        from raft.index.inspection import statistics
+
+        print(json.dumps(statistics(folder), ensure_ascii=False, indent=2))
+        return
+    from raft.artifacts import Stage, verified
+
+    manifest = verified(folder, Stage.INDEX)
+    print(f"{folder} is whole: {len(manifest.outputs)} files as its manifest says, digest {manifest.digest[:16]}")
+
+
+@app.command()
+def search(
+    words: Annotated[str, typer.Argument(help="What to look for.")],
+    index: IndexDir,
+    mode: Annotated[str, typer.Option("--mode", help="dense (by meaning), lexical (by words) or hybrid.")] = "hybrid",
+    top_k: Annotated[int, typer.Option("--top-k", "-k", min=1, help="Passages to show.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Find passages, with their scores and the words that match."""
+    from raft.types import RetrievalMode
+
+    if mode not in set(RetrievalMode):
+        raise InputError(f"--mode {mode!r} is unknown: give {', '.join(RetrievalMode)}")
+    if not words.strip():
+        raise InputError("the search is empty: give some words")
+    _check_artefact(index, "index")
+    from raft.index import Index
+    from raft.index.inspection import highlighted
+
+    (found,) = Index.open(index).retrieve([words], top_k, RetrievalMode(mode))
+    if as_json:
+        rows = [{"score": hit.score, **asdict(hit.passage)} for hit in found]
+        print(json.dumps(rows, ensure_ascii=False))
+        return
+    begin, end = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    for rank, hit in enumerate(found, 1):
+        passage = hit.passage
+        print(f"[{rank}] {hit.score:.4f}  {passage.document_id}, characters {passage.start} to {passage.end}")
+        print("    " + highlighted(passage.text, words, begin, end).replace("\n", "\n    "))
+    if not found:
+        print("nothing was found: no passage shares a word with it")
 
 
 @app.command()

@@ -7,6 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
+class RetrievalMode(StrEnum):
+    """How passages are found: by meaning, by words, or by both rankings together."""
+
+    DENSE = "dense"
+    LEXICAL = "lexical"
+    HYBRID = "hybrid"
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One readable unit of the user's corpus; `id` is its path below the folder, or the id that it brought along."""

@@ -153,3 +153,22 @@ def notes_index(notes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("notes-index") / "index"
     build_index([notes], folder, IndexSettings(passage_tokens=32))
     return folder
+
+
+def _raft(
+    *arguments: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of one call in this process."""
+    monkeypatch.setattr(sys, "argv", ["raft", *map(str, arguments)])
+    with pytest.raises(SystemExit) as left:
+        from raft import cli
+
+        cli.main()
+        raise SystemExit(0)
+    printed = capsys.readouterr()
+    return int(left.value.code or 0), printed.out, printed.err
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    return lambda *arguments: _raft(*arguments, capsys=capsys, monkeypatch=monkeypatch)

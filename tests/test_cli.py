@@ -9,24 +9,7 @@ import pytest
 
 from raft import cli
 
-VERBS = ("index", "generate", "tune", "evaluate", "query", "serve", "run", "init")
-
-
-def raft(
-    *arguments: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of one call in this process."""
-    monkeypatch.setattr(sys, "argv", ["raft", *map(str, arguments)])
-    with pytest.raises(SystemExit) as left:
-        cli.main()
-        raise SystemExit(0)
-    printed = capsys.readouterr()
-    return int(left.value.code or 0), printed.out, printed.err
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    return lambda *arguments: raft(*arguments, capsys=capsys, monkeypatch=monkeypatch)
+VERBS = ("index", "search", "generate", "tune", "evaluate", "query", "serve", "run", "init")
 
 
 @pytest.mark.parametrize("verb", VERBS)

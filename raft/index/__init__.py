@@ -6,15 +6,15 @@ from raft.lazy import lazily
 
 if TYPE_CHECKING:
     from raft.index.build import build_index, index_fingerprint
-    from raft.index.fusion import RetrievalMode
     from raft.index.index import Index
+    from raft.types import RetrievalMode
 
 __all__ = ["Index", "RetrievalMode", "build_index", "index_fingerprint"]
 __getattr__ = lazily(
     __name__,
     {
         "Index": "raft.index.index",
-        "RetrievalMode": "raft.index.fusion",
+        "RetrievalMode": "raft.types",
         "build_index": "raft.index.build",
         "index_fingerprint": "raft.index.build",
     },

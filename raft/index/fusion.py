@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from enum import StrEnum
 from typing import TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -13,14 +12,6 @@ K = TypeVar("K", bound=Hashable)
 RANK_CONSTANT = 60
 # How far down each ranking a hybrid search looks.
 DEPTH = 50
-
-
-class RetrievalMode(StrEnum):
-    """How passages are found: by meaning, by words, or by both rankings together."""
-
-    DENSE = "dense"
-    LEXICAL = "lexical"
-    HYBRID = "hybrid"
 
 
 def reciprocal_rank_fusion(rankings: Sequence[Sequence[K]], constant: int = RANK_CONSTANT) -> dict[K, float]:
