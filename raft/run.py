@@ -12,7 +12,8 @@ from raft.artifacts import Stage, check_output, is_current, mark, read_jsonl, re
 from raft.errors import ArtifactError, InputError
 from raft.examples import examples_fingerprint, generate_examples
 from raft.index import build_index, index_fingerprint
-from raft.index.build import DOCUMENTS, DUPLICATES
+from raft.index.build import DUPLICATES
+from raft.index.reuse import DOCUMENTS
 from raft.models.embedder import load_embedder
 from raft.progress import Progress, Silent
 from raft.questions import read_questions, settle_evidence

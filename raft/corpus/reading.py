@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +27,15 @@ class Reading:
     """What was found.
 
     files: the sha256 of every file that has a reader, by id, also of unreadable ones. given: the ids of the documents
-    of every file and folder that was come upon; none for one that gave none. reasons: why, for each of these.
+    of every file and folder that was come upon; none for one that gave none. lost: what
+    of each could not be read, and why.
     """
 
     documents: tuple[Document, ...]
     skipped: tuple[Skipped, ...]
     files: Mapping[str, str]
     given: Mapping[str, tuple[str, ...]]
-    reasons: Mapping[str, str]
+    lost: Mapping[str, tuple[Skipped, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,16 @@ def _is_ours(folder: Path) -> bool:
         return False
 
 
-def read_documents(paths: Sequence[Path], advance: Advance | None = None) -> Reading:
+def read_documents(
+    paths: Sequence[Path],
+    advance: Advance | None = None,
+    known: Callable[[str, str], Results | None] = lambda file, digest: None,
+) -> Reading:
     """Read every file of a supported type in the given files and folders, in sorted order.
 
-    `advance` is told as files are done. Raises InputError for a missing path, for two documents with the same id, for
-    a wrong row of JSON Lines (with its line number), and where nothing at all can be read.
+    `advance` is told as files are done. known: what a file with this id and sha256 gave before, or None. Raises
+    InputError for a missing path, for two documents with the same id, for a wrong row of JSON Lines (with its line
+    number), and where nothing at all can be read.
     """
     found = find_files(paths)
     gathered = _Gathered(found.skipped)
@@ -123,8 +129,9 @@ def read_documents(paths: Sequence[Path], advance: Advance | None = None) -> Rea
                 raw = _bytes_of(path)
             except _UnopenedError as error:
                 return None, [Skipped(source, str(error))]
+            digest = hashlib.sha256(raw).hexdigest()
             try:
-                return hashlib.sha256(raw).hexdigest(), sandbox.parse(source, raw)
+                return digest, known(source, digest) or sandbox.parse(source, raw)
             except RowError as error:
                 raise InputError(f"{path}, {error}") from error
 
@@ -158,16 +165,17 @@ class _Gathered:
         self.skipped = list(passed_over)
         self._hashes: dict[str, str] = {}
         self._given: dict[str, tuple[str, ...]] = {lost.source: () for lost in passed_over}
-        self._reasons = {lost.source: lost.reason for lost in passed_over}
+        self._lost: dict[str, tuple[Skipped, ...]] = {lost.source: (lost,) for lost in passed_over}
 
     def add(self, file: str, path: Path, digest: str | None, results: Results) -> None:
         if digest is not None:
             self._hashes[file] = digest
         self._given[file] = tuple(result.id for result in results if isinstance(result, Document))
+        if lost := tuple(result for result in results if isinstance(result, Skipped)):
+            self._lost[file] = lost
         for result in results:
             if isinstance(result, Skipped):
                 self.skipped.append(result)
-                self._reasons.setdefault(file, result.reason)
             elif result.id in self.documents:
                 other = self.documents[result.id].source
                 raise InputError(f"{path}: document id '{result.id}' is taken by {other}: give each its own id")
@@ -176,7 +184,7 @@ class _Gathered:
 
     def reading(self) -> Reading:
         documents = tuple(self.documents.values())
-        return Reading(documents, tuple(self.skipped), self._hashes, self._given, self._reasons)
+        return Reading(documents, tuple(self.skipped), self._hashes, self._given, self._lost)
 
 
 class _UnopenedError(Exception):

@@ -12,13 +12,13 @@ from raft.artifacts import Ledger, Manifest, Stage, check_output, fingerprint, w
 from raft.corpus import Reading, read_documents, searchable_text, split_documents
 from raft.corpus.duplicates import without_duplicates
 from raft.corpus.personal import count_personal, redacted
-from raft.corpus.reading import find_files, hash_files
+from raft.corpus.reading import Found, find_files, hash_files
+from raft.index.reuse import DOCUMENTS, FILES, PASSAGES, SKIPPED, Standing
 from raft.models.embedder import Embedder, embedder_fingerprint, load_embedder
 from raft.progress import Progress, Silent
 from raft.recipe import IndexSettings
-from raft.types import Document
+from raft.types import Document, Passage
 
-DOCUMENTS, PASSAGES, SKIPPED = "documents.jsonl", "passages.jsonl", "skipped.jsonl"
 DUPLICATES, PERSONAL = "duplicates.jsonl", "personal.jsonl"
 _SILENT = Silent()
 
@@ -33,13 +33,22 @@ def build_index(
 ) -> Manifest:
     """Index the documents in `paths` and commit the result as folder `out`.
 
+    Where `out` is an index already, files that are as they were are not read again and no text is embedded twice; the
+    result is that of a build from nothing. Where nothing changed at all, nothing is done.
+
     seed: taken so that all verbs are called alike; nothing here is random. embedder: one that is already loaded.
     Raises InputError where nothing can be read, ModelError for an embedder that cannot be used, ArtifactError where
     `out` holds something else.
     """
     check_output(out, Stage.INDEX)
-    with progress.task("Reading documents", len(find_files(paths).files)) as advance:
-        reading = read_documents(paths, advance)
+    standing = Standing.load(out)
+    expected = embedder.fingerprint if embedder else embedder_fingerprint(settings.embedder)
+    found = find_files(paths)
+    if standing.manifest is not None and standing.manifest.fingerprint == _fingerprint(found, settings, expected):
+        progress.note("nothing has changed")
+        return standing.manifest
+    with progress.task("Reading documents", len(found.files)) as advance:
+        reading = read_documents(paths, advance, standing.results)
     for lost in reading.skipped:
         progress.note(f"skipped {lost.source}: {lost.reason}")
     personal = _personal(reading.documents) if settings.scan or settings.redact else None
@@ -48,10 +57,10 @@ def build_index(
     for double in duplicates:
         progress.note(f"skipped {double.id}: it says what {double.kept} says (likeness {double.similarity:.2f})")
     embedder = embedder or load_embedder(settings.embedder)
-    passages = split_documents(documents, embedder.count_tokens, embedder.window, settings)
+    passages = _passages(documents, embedder, settings, standing)
     texts = [searchable_text(passage.title, passage.text) for passage in passages]
     with progress.task("Embedding passages", len(passages)) as advance:
-        vectors = embedder.encode(texts, advance)
+        vectors = standing.encode(texts, embedder, advance)
 
     from raft.index.store import VECTORS, WORDS, WordStore, save_vectors
 
@@ -60,6 +69,7 @@ def build_index(
         write_jsonl(draft.path / PASSAGES, map(asdict, passages))
         write_jsonl(draft.path / SKIPPED, map(asdict, reading.skipped))
         write_jsonl(draft.path / DUPLICATES, map(asdict, duplicates))
+        write_jsonl(draft.path / FILES, _files(reading))
         if personal is not None:
             write_jsonl(draft.path / PERSONAL, personal)
         save_vectors(draft.path / VECTORS, vectors)
@@ -83,8 +93,40 @@ def index_fingerprint(paths: Sequence[Path], settings: IndexSettings) -> str:
 
     Raises InputError and ModelError as `build_index` does.
     """
-    files = hash_files(find_files(paths))
-    return fingerprint(Stage.INDEX, _recorded(settings, embedder_fingerprint(settings.embedder)), files)
+    return _fingerprint(find_files(paths), settings, embedder_fingerprint(settings.embedder))
+
+
+def _fingerprint(found: Found, settings: IndexSettings, embedder: str) -> str:
+    return fingerprint(Stage.INDEX, _recorded(settings, embedder), hash_files(found))
+
+
+def _passages(
+    documents: Sequence[Document], embedder: Embedder, settings: IndexSettings, standing: Standing
+) -> list[Passage]:
+    """The passages of all documents in order; those that are as they were are not split again."""
+    passages: dict[str, list[Passage]] = {}
+    changed = []
+    for document in documents:
+        kept = standing.passages(document, settings)
+        passages[document.id] = kept or []
+        if kept is None:
+            changed.append(document)
+    for passage in split_documents(changed, embedder.count_tokens, embedder.window, settings):
+        passages[passage.document_id].append(passage)
+    return [passage for document in documents for passage in passages[document.id]]
+
+
+def _files(reading: Reading) -> list[dict[str, Any]]:
+    """A row for each file that was opened: its hash, and all that it gave."""
+    return [
+        {
+            "file": file,
+            "sha256": digest,
+            "documents": reading.given[file],
+            "skipped": [asdict(lost) for lost in reading.lost.get(file, ())],
+        }
+        for file, digest in reading.files.items()
+    ]
 
 
 def _recorded(settings: IndexSettings, embedder: str) -> Mapping[str, Any]:
@@ -105,5 +147,5 @@ def _ledger(reading: Reading, documents: Sequence[Document]) -> Ledger:
     kept = {document.id for document in documents}
     lost = [file for file, ids in reading.given.items() if not kept.intersection(ids)]
     repeats = "it says what another file says"
-    rejected = Counter(repeats if reading.given[file] else reading.reasons[file] for file in lost)
+    rejected = Counter(repeats if reading.given[file] else reading.lost[file][0].reason for file in lost)
     return Ledger(len(reading.given), len(reading.given) - len(lost), dict(rejected))

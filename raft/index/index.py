@@ -10,8 +10,9 @@ from typing import TypeVar
 from raft.artifacts import Manifest, Stage, read_jsonl, verified
 from raft.corpus.duplicates import Duplicate
 from raft.errors import ArtifactError, InputError
-from raft.index.build import DOCUMENTS, DUPLICATES, PASSAGES, SKIPPED
+from raft.index.build import DUPLICATES
 from raft.index.fusion import DEPTH, reciprocal_rank_fusion
+from raft.index.reuse import DOCUMENTS, PASSAGES, SKIPPED
 from raft.index.store import VECTORS, WORDS, Ranking, VectorStore, WordStore, load_vectors
 from raft.models.embedder import Embedder, load_embedder
 from raft.types import Document, Passage, RetrievalMode, ScoredPassage

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from raft.artifacts import Stage, read_jsonl, verified
-from raft.index.build import DOCUMENTS, PASSAGES, SKIPPED
+from raft.index.reuse import DOCUMENTS, PASSAGES, SKIPPED
 
 _WORD = re.compile(r"\w+")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from raft.artifacts import hash_file
 from raft.errors import ModelError
@@ -31,6 +32,15 @@ _MINILM_WINDOW = 256
 _SPECIAL_TOKENS = 2
 _BATCH_TOKENS = 8192
 _BATCH_TEXTS = 512
+# Shapes of repeatable batches: lengths rounded up to the step, and as many texts as fill the tokens.
+_SHAPE_STEP, _SHAPE_TOKENS = 16, 2048
+
+
+class Shape(NamedTuple):
+    """What a batch is padded to: texts, and tokens of each with special ones."""
+
+    texts: int
+    tokens: int
 
 
 class Embedder(Protocol):
@@ -51,11 +61,12 @@ class Embedder(Protocol):
         """The most tokens that it reads of one text, without special tokens."""
         ...
 
-    def encode(self, texts: Sequence[str], advance: Advance | None = None) -> Vectors:
+    def encode(self, texts: Sequence[str], advance: Advance | None = None, *, repeatable: bool = False) -> Vectors:
         """Unit vectors, float32, shape (number of texts, dimension), in the order of the texts.
 
-        A text that stands twice is embedded once; `advance` is told as texts are done. Raises ModelError for a text
-        longer than the window: nothing is ever cut.
+        A text that stands twice is embedded once; `advance` is told as texts are done. repeatable: a text gets the
+        same vector to the bit whatever it is embedded with, where the model can promise that; slow for a few texts.
+        Raises ModelError for a text longer than the window: nothing is ever cut.
         """
         ...
 
@@ -112,17 +123,17 @@ class MiniLmEmbedder:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(encoding) for encoding in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
-    def encode(self, texts: Sequence[str], advance: Advance | None = None) -> Vectors:
+    def encode(self, texts: Sequence[str], advance: Advance | None = None, *, repeatable: bool = False) -> Vectors:
         import numpy as np
 
-        def embed(part: Sequence[str]) -> Vectors:
+        def embed(part: Sequence[str], shape: Shape | None) -> Vectors:
             rows = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(part))]
-            vectors: Vectors = self._model.embed(rows).numpy()
+            vectors: Vectors = self._model.embed(rows, shape).numpy()
             return vectors
 
         if not texts:
             return np.zeros((0, self._model.dimension), np.float32)
-        return _encode_once(texts, self, embed, advance)
+        return _encode_once(texts, self, embed, advance, repeatable=repeatable)
 
 
 class SentenceTransformerEmbedder:
@@ -170,10 +181,10 @@ class SentenceTransformerEmbedder:
         )
         return [len(ids) for ids in rows["input_ids"]]
 
-    def encode(self, texts: Sequence[str], advance: Advance | None = None) -> Vectors:
+    def encode(self, texts: Sequence[str], advance: Advance | None = None, *, repeatable: bool = False) -> Vectors:
         import numpy as np
 
-        def embed(part: Sequence[str]) -> Vectors:
+        def embed(part: Sequence[str], _: Shape | None) -> Vectors:
             vectors = self._model.encode(
                 list(part), batch_size=len(part), normalize_embeddings=True, show_progress_bar=False
             )
@@ -185,7 +196,12 @@ class SentenceTransformerEmbedder:
 
 
 def _encode_once(
-    texts: Sequence[str], embedder: Embedder, embed: Callable[[Sequence[str]], Vectors], advance: Advance | None
+    texts: Sequence[str],
+    embedder: Embedder,
+    embed: Callable[[Sequence[str], Shape | None], Vectors],
+    advance: Advance | None,
+    *,
+    repeatable: bool = False,
 ) -> Vectors:
     """Embed each distinct text once, in batches of similar length and a bounded number of tokens."""
     import numpy as np
@@ -202,18 +218,36 @@ def _encode_once(
     if advance:
         advance(len(texts) - len(distinct))
     order = sorted(range(len(distinct)), key=lambda row: (-lengths[row], distinct[row]))
-    parts, done = [], 0
-    while done < len(order):
-        size = min(_BATCH_TEXTS, max(1, _BATCH_TOKENS // (lengths[order[done]] + _SPECIAL_TOKENS)))
-        batch = order[done : done + size]
-        parts.append(embed([distinct[row] for row in batch]))
-        done += len(batch)
+    parts = []
+    for batch, shape in (_in_shapes if repeatable else _in_batches)(order, lengths):
+        parts.append(embed([distinct[row] for row in batch], shape))
         if advance:
             advance(len(batch))
     vectors = np.concatenate(parts)
     place = {distinct[row]: position for position, row in enumerate(order)}
     ordered: Vectors = vectors[[place[text] for text in texts]]
     return ordered
+
+
+def _in_batches(order: Sequence[int], lengths: Sequence[int]) -> Iterator[tuple[Sequence[int], Shape | None]]:
+    """Batches as large as the token budget allows, longest texts first."""
+    done = 0
+    while done < len(order):
+        size = min(_BATCH_TEXTS, max(1, _BATCH_TOKENS // (lengths[order[done]] + _SPECIAL_TOKENS)))
+        yield order[done : done + size], None
+        done += size
+
+
+def _in_shapes(order: Sequence[int], lengths: Sequence[int]) -> Iterator[tuple[Sequence[int], Shape | None]]:
+    """Batches of a few fixed shapes, one for each length: a matrix product rounds otherwise when its shape changes.
+
+    That the rows of one shape do not touch each other is measured by a test, since no library promises it.
+    """
+    by_length = groupby(order, key=lambda row: -(-(lengths[row] + _SPECIAL_TOKENS) // _SHAPE_STEP) * _SHAPE_STEP)
+    for length, found in by_length:
+        rows, count = list(found), max(1, _SHAPE_TOKENS // length)
+        for at in range(0, len(rows), count):
+            yield rows[at : at + count], Shape(count, length)
 
 
 def _minilm_folder() -> Path:

@@ -31,18 +31,20 @@ class MiniLm:
         self.dimension: int = config["hidden_size"]
 
     @torch.inference_mode()
-    def embed(self, batch: Sequence[Sequence[int]]) -> Tensor:
+    def embed(self, batch: Sequence[Sequence[int]], shape: tuple[int, int] | None = None) -> Tensor:
         """Mean of the token states, scaled to length 1: float32, shape (n, dimension).
 
-        batch: the token ids of each text, with [CLS] and [SEP].
+        batch: the token ids of each text, with [CLS] and [SEP]. shape: texts and tokens that the batch is padded to.
         """
-        lengths = torch.tensor([len(ids) for ids in batch], device=self._device)
-        ids = torch.zeros(len(batch), int(lengths.max()), dtype=torch.long)
+        texts, longest = shape or (len(batch), max(map(len, batch)))
+        # A text that is only padding still needs a token, or its mean would be no number.
+        lengths = torch.tensor([*map(len, batch), *[1] * (texts - len(batch))], device=self._device)
+        ids = torch.zeros(texts, longest, dtype=torch.long)
         for row, text in enumerate(batch):
             ids[row, : len(text)] = torch.tensor(text)
         mask = torch.arange(ids.shape[1], device=self._device) < lengths[:, None]
         states = self._encode(ids.to(self._device), mask).float() * mask[..., None]
-        return F.normalize(states.sum(1) / lengths[:, None], dim=1).cpu()
+        return F.normalize(states.sum(1) / lengths[:, None], dim=1).cpu()[: len(batch)]
 
     def _encode(self, ids: Tensor, mask: Tensor) -> Tensor:
         table = "embeddings.{}_embeddings.weight"

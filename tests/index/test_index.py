@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -247,3 +248,66 @@ def test_personal_data_is_counted_by_file_and_masked_before_it_is_embedded(tmp_p
     words = b"".join(path.read_bytes() for path in (tmp_path / "index").rglob("*") if path.is_file())
     assert b"ida@" not in words
     assert Index.open(tmp_path / "index").documents["a.txt"].text == "Write to [EMAIL] or [EMAIL]."
+
+
+class Counting:
+    """An embedder that notes what it is asked to embed."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.name, self.fingerprint, self.window = embedder.name, embedder.fingerprint, embedder.window
+        self.count_tokens = embedder.count_tokens
+        self.embedded: list[str] = []
+        self._embedder = embedder
+
+    def encode(self, texts: Sequence[str], advance: Any = None, *, repeatable: bool = False) -> Any:
+        self.embedded += texts
+        return self._embedder.encode(texts, advance, repeatable=repeatable)
+
+
+def test_an_index_of_a_changed_folder_embeds_what_is_new_and_equals_a_fresh_one(
+    tmp_path: Path, minilm: Embedder
+) -> None:
+    notes, out = tmp_path / "notes", tmp_path / "index"
+    notes.mkdir()
+    for number in range(8):
+        (notes / f"{number}.md").write_text(f"# Pump {number}\n\n" + f"It holds {number} bar when it is cold. " * 9)
+    first = Counting(minilm)
+    manifest = build_index([notes], out, SETTINGS, embedder=first)
+    again = Counting(minilm)
+    assert build_index([notes], out, SETTINGS, embedder=again) == manifest
+    assert (len(first.embedded) > 8, again.embedded) == (True, [])
+
+    (notes / "3.md").unlink()
+    (notes / "5.md").write_text((notes / "5.md").read_text() + "\n\nThe gauge is on the left.")
+    (notes / "new.md").write_text("# Crane\n\nIt lifts two tons.")
+    update = Counting(minilm)
+    updated = build_index([notes], out, SETTINGS, embedder=update)
+    assert 0 < len(update.embedded) <= 3
+    fresh = build_index([notes], tmp_path / "fresh", SETTINGS, embedder=minilm)
+    assert updated == fresh
+    assert not any("Pump 3" in passage.title for passage in Index.open(out).passages)
+
+
+def test_other_settings_split_again_and_another_embedder_embeds_again(tmp_path: Path, minilm: Embedder) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.md").write_text("The valve opens at 40 bar. " * 20)
+    build_index([tmp_path / "notes"], tmp_path / "index", SETTINGS, embedder=minilm)
+    smaller = build_index([tmp_path / "notes"], tmp_path / "index", IndexSettings(passage_tokens=24), embedder=minilm)
+    assert smaller == build_index(
+        [tmp_path / "notes"], tmp_path / "fresh", IndexSettings(passage_tokens=24), embedder=minilm
+    )
+    other = Counting(minilm)
+    other.fingerprint = "1" * 64
+    build_index([tmp_path / "notes"], tmp_path / "index", IndexSettings(passage_tokens=24), embedder=other)
+    assert len(set(other.embedded)) > 1
+
+
+def test_a_damaged_index_is_made_anew(tmp_path: Path, minilm: Embedder) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.md").write_text("The valve opens at 40 bar.")
+    manifest = build_index([tmp_path / "notes"], tmp_path / "index", SETTINGS, embedder=minilm)
+    with (tmp_path / "index" / "vectors.npy").open("r+b") as vectors:
+        vectors.seek(200)
+        vectors.write(b"\xff")
+    assert build_index([tmp_path / "notes"], tmp_path / "index", SETTINGS, embedder=minilm) == manifest
+    assert Index.open(tmp_path / "index").manifest == manifest
