@@ -10,15 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from raft.errors import ArtifactError, InputError
 from raft.swap import replacing
+
+T = TypeVar("T")
 
 MANIFEST = "manifest.json"
 # Names the stage in one word; neither hashed nor listed.
@@ -183,7 +185,8 @@ def writing(folder: Path, stage: Stage) -> Iterator[Draft]:
         yield draft
         if draft.manifest is None:
             raise RuntimeError("the stage ended without finishing its manifest")
-        text = json.dumps(asdict(draft.manifest), indent=2, sort_keys=True, ensure_ascii=False)
+        said = asdict(draft.manifest) | {"digest": draft.manifest.digest}
+        text = json.dumps(said, indent=2, sort_keys=True, ensure_ascii=False)
         (aside / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
@@ -209,8 +212,12 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
+        digest = raw.pop("digest")
         raw["stage"], raw["ledger"] = Stage(raw["stage"]), Ledger(**raw["ledger"])
-        return Manifest(**raw)
+        manifest = Manifest(**raw)
+        if manifest.digest != digest:
+            raise ValueError(f"its digest is {manifest.digest[:8]}, not {digest[:8]}")
+        return manifest
     except (ValueError, TypeError, KeyError, UnicodeDecodeError) as error:
         raise ArtifactError(f"{path} is damaged ({error}): run the stage that makes it again") from error
 
@@ -234,6 +241,27 @@ def verified(folder: Path, stage: Stage) -> Manifest:
         if found != expected:
             raise ArtifactError(f"{path} is damaged (sha256 {found[:8]}, expected {expected[:8]}): make {folder} again")
     return manifest
+
+
+def of_one_generation(folder: Path, read: Callable[[Path], T]) -> T:
+    """What `read` makes of an artefact folder, all of it from before or all from after another process replaces it.
+
+    An open folder keeps its files while its name goes to the next one; if they are gone before they are read, the next
+    one is read.
+    """
+    if not Path("/proc/self/fd").is_dir():
+        return read(folder)
+    while folder.is_dir():
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return read(Path(f"/proc/self/fd/{descriptor}"))
+        except (ArtifactError, InputError, OSError):
+            if folder.is_dir() and os.path.samestat(os.fstat(descriptor), folder.stat()):
+                # Nobody replaced it: the error is its own, and is told with its real name.
+                break
+        finally:
+            os.close(descriptor)
+    return read(folder)
 
 
 def is_current(folder: Path, stage: Stage, work: str) -> bool:

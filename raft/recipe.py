@@ -25,10 +25,20 @@ Count = Annotated[int, Field(ge=1)]
 MAX_PASSAGES = 16
 
 
+class VectorSearch(StrEnum):
+    """How vectors are searched: all of them, through a graph, or compressed in lists; by size where not told."""
+
+    AUTO = "auto"
+    EXACT = "exact"
+    HNSW = "hnsw"
+    IVFPQ = "ivfpq"
+
+
 class IndexSettings(Settings):
     embedder: str = Field("minilm", description="'minilm', or a sentence-transformers name or path")
     passage_tokens: int = Field(110, ge=16, description="largest passage, in tokens of the embedder")
     overlap_tokens: int = Field(0, ge=0, description="tokens that neighbouring passages share")
+    vector_search: VectorSearch = Field(VectorSearch.AUTO, description="auto (by size), exact, hnsw or ivfpq")
     duplicate_similarity: float = Field(
         0.9, gt=0, le=1, description="documents this alike are kept once; at 1 only those with the same words"
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PARTIAL, _OLD = "partial", "old"
@@ -27,7 +28,8 @@ def replacing(folder: Path) -> Iterator[Path]:
     made = [parent for parent in folder.parents if not parent.exists()]
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _recover(folder)
+        with _locked(folder.parent):
+            _recover(folder)
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.{_PARTIAL}-{os.getpid()}-", dir=folder.parent))
         try:
             yield aside
@@ -36,7 +38,8 @@ def replacing(folder: Path) -> Iterator[Path]:
                     sync(Path(place, name))
                 sync(Path(place))
             aside.chmod(0o755)
-            _swap(aside, folder)
+            with _locked(folder.parent):
+                _swap(aside, folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     except BaseException:
@@ -45,6 +48,18 @@ def replacing(folder: Path) -> Iterator[Path]:
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
         raise
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Alone among raft's processes with the names in a folder, where its file system has locks."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_whole(path: Path, text: str) -> None:

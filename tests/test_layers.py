@@ -25,7 +25,7 @@ LAYERS = [
     {"query"},
     {"display", "run", "cli"},
 ]
-HOMES = {"faiss": {"index/store.py"}, "peft": {"tune/", "models/local.py"}}
+HOMES = {"faiss": {"index/store.py", "index/approximate.py"}, "peft": {"tune/", "models/local.py"}}
 # What `import raft` and `raft --help` must not pay for.
 HEAVY = ["torch", "transformers", "sentence_transformers", "datasets", "peft", "faiss", "scipy", "matplotlib"]
 HEAVY += ["bs4", "fastapi", "openai", "pydantic_settings"]

@@ -13,10 +13,11 @@ from raft.corpus import Reading, read_documents, searchable_text, split_document
 from raft.corpus.duplicates import without_duplicates
 from raft.corpus.personal import count_personal, redacted
 from raft.corpus.reading import Found, find_files, hash_files
+from raft.errors import InputError
 from raft.index.reuse import DOCUMENTS, FILES, PASSAGES, SKIPPED, Standing
 from raft.models.embedder import Embedder, embedder_fingerprint, load_embedder
 from raft.progress import Progress, Silent
-from raft.recipe import IndexSettings
+from raft.recipe import IndexSettings, VectorSearch
 from raft.types import Document, Passage
 
 DUPLICATES, PERSONAL = "duplicates.jsonl", "personal.jsonl"
@@ -62,8 +63,22 @@ def build_index(
     with progress.task("Embedding passages", len(passages)) as advance:
         vectors = standing.encode(texts, embedder, advance)
 
+    from raft.index.approximate import (
+        GRAPH,
+        SMALLEST_IVFPQ,
+        ApproximateStore,
+        build_approximate,
+        recall,
+        save_approximate,
+        search_for,
+    )
     from raft.index.store import VECTORS, WORDS, WordStore, save_vectors
 
+    kind = search_for(len(passages), settings.vector_search)
+    if kind is VectorSearch.IVFPQ and len(passages) < SMALLEST_IVFPQ:
+        raise InputError(
+            f"vector_search is ivfpq, but {len(passages)} passages are too few to learn its codes from: set it to exact"
+        )
     with writing(out, Stage.INDEX) as draft:
         write_jsonl(draft.path / DOCUMENTS, map(asdict, documents))
         write_jsonl(draft.path / PASSAGES, map(asdict, passages))
@@ -74,7 +89,14 @@ def build_index(
             write_jsonl(draft.path / PERSONAL, personal)
         save_vectors(draft.path / VECTORS, vectors)
         WordStore.build(texts).save(draft.path / WORDS)
-        counts = {
+        counts = {}
+        if kind is not VectorSearch.EXACT:
+            graph = build_approximate(vectors, kind)
+            save_approximate(draft.path / GRAPH, graph)
+            share = recall(vectors, ApproximateStore(vectors, graph))
+            counts["recall_at_10_percent"] = round(100 * share)
+            progress.note(f"{kind} finds {100 * share:.1f} % of what the exact search has among the first 10")
+        counts |= {
             "files": len(reading.files),
             "documents": len(documents),
             "passages": len(passages),

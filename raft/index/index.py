@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from raft.artifacts import Manifest, Stage, read_jsonl, verified
+from raft.artifacts import Manifest, Stage, of_one_generation, read_jsonl, verified
 from raft.corpus.duplicates import Duplicate
 from raft.errors import ArtifactError, InputError
+from raft.index.approximate import GRAPH, ApproximateStore, load_approximate, search_for
 from raft.index.build import DUPLICATES
 from raft.index.fusion import DEPTH, reciprocal_rank_fusion
 from raft.index.reuse import DOCUMENTS, PASSAGES, SKIPPED
 from raft.index.store import VECTORS, WORDS, Ranking, VectorStore, WordStore, load_vectors
 from raft.models.embedder import Embedder, load_embedder
+from raft.recipe import VectorSearch
 from raft.types import Document, Passage, RetrievalMode, ScoredPassage
 
 T = TypeVar("T")
@@ -29,7 +31,7 @@ class Index:
         manifest: Manifest,
         documents: Sequence[Document],
         passages: Sequence[Passage],
-        vectors: VectorStore,
+        vectors: VectorStore | ApproximateStore,
         words: WordStore,
         embedder: Embedder | None = None,
     ) -> None:
@@ -54,16 +56,21 @@ class Index:
         embedder: one that is already loaded; otherwise the index loads its own at the first question that needs it.
         Raises ArtifactError where the folder is no index, is damaged, or was made with another embedder.
         """
-        manifest = verified(folder, Stage.INDEX)
+        return of_one_generation(folder, lambda standing: cls._load(folder, standing, embedder))
+
+    @classmethod
+    def _load(cls, folder: Path, standing: Path, embedder: Embedder | None) -> Index:
+        """The index called `folder`, read from `standing`: the same place, by a name that nobody gives to another."""
+        manifest = verified(standing, Stage.INDEX)
         # A file that the manifest does not name was not checked, so nothing may read it.
         needed = (DOCUMENTS, PASSAGES, SKIPPED, DUPLICATES, VECTORS, f"{WORDS}/params.index.json")
         if missing := [name for name in needed if name not in manifest.outputs]:
             raise ArtifactError(f"{folder} has no {missing[0]} in its manifest: run `raft index` again")
-        documents = list(_rows(folder / DOCUMENTS, Document))
-        passages = list(_rows(folder / PASSAGES, Passage))
-        vectors = VectorStore(load_vectors(folder / VECTORS, len(passages)))
-        index = cls(folder, manifest, documents, passages, vectors, WordStore.load(folder / WORDS), embedder)
-        index.repeats = {row.id: row.kept for row in _rows(folder / DUPLICATES, Duplicate)}
+        documents = list(_rows(standing / DOCUMENTS, Document))
+        passages = list(_rows(standing / PASSAGES, Passage))
+        vectors = _vector_store(standing, manifest, len(passages))
+        index = cls(folder, manifest, documents, passages, vectors, WordStore.load(standing / WORDS), embedder)
+        index.repeats = {row.id: row.kept for row in _rows(standing / DUPLICATES, Duplicate)}
         return index
 
     def passage(self, passage_id: str) -> Passage:
@@ -116,6 +123,16 @@ class Index:
                 f"{self.folder} was made with embedder {expected[:8]}, "
                 f"but '{embedder.name}' is {embedder.fingerprint[:8]}: run `raft index` again"
             )
+
+
+def _vector_store(standing: Path, manifest: Manifest, count: int) -> VectorStore | ApproximateStore:
+    vectors = load_vectors(standing / VECTORS, count)
+    kind = search_for(count, VectorSearch(manifest.settings["vector_search"]))
+    if kind is VectorSearch.EXACT:
+        return VectorStore(vectors)
+    if GRAPH not in manifest.outputs:
+        raise ArtifactError(f"the index has no {GRAPH} in its manifest: run `raft index` again")
+    return ApproximateStore(vectors, load_approximate(standing / GRAPH, kind, count))
 
 
 def _rows(path: Path, kind: type[T]) -> Iterator[T]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raft.artifacts import Manifest, Stage, read_jsonl, verified
+from raft.artifacts import Manifest, Stage, of_one_generation, read_jsonl, verified
 from raft.corpus import searchable_text
 from raft.corpus.parsing import Skipped
 from raft.corpus.sandbox import Results
@@ -39,13 +39,16 @@ class Standing:
     @classmethod
     def load(cls, folder: Path) -> Standing:
         """The index in a folder, checked against its manifest; an empty one where it is none or is damaged."""
-        standing = cls()
         try:
-            manifest = verified(folder, Stage.INDEX)
+            return of_one_generation(folder, cls._load)
         except ArtifactError:
-            return standing  # it will be made anew
+            return cls()  # it will be made anew
+
+    @classmethod
+    def _load(cls, folder: Path) -> Standing:
         from importlib import metadata
 
+        standing, manifest = cls(), verified(folder, Stage.INDEX)
         if manifest.versions["raft-tuning"] != metadata.version("raft-tuning") or FILES not in manifest.outputs:
             return standing
         standing.manifest = manifest

@@ -1,7 +1,7 @@
 """The two searchers behind an index: exact inner products in FAISS, and BM25 over stemmed words.
 
-The only file that imports faiss. FAISS crashes on malformed files, so it never reads one: vectors are kept as a plain
-numpy file and the exact index is built from them in memory.
+FAISS crashes on malformed files, so for the exact search it never reads one: vectors are kept as a plain numpy file
+and the index is built from them in memory.
 """
 
 from __future__ import annotations
@@ -37,23 +37,25 @@ class VectorStore:
     def __init__(self, vectors: NDArray[np.float32]) -> None:
         """vectors: shape (n, dimension), of any length; they are scaled to length 1."""
         self._index = faiss.IndexFlatIP(vectors.shape[1])
-        self._index.add(_unit(vectors))
+        self._index.add(unit(vectors))
 
     def search(self, queries: NDArray[np.float32], count: int) -> list[Ranking]:
         """The `count` best rows for each query, best first, equal scores in the order of the rows."""
         wanted = min(count + _SPARE, self._index.ntotal)
         if not len(queries) or not wanted:
             return [[] for _ in queries]
-        scores, rows = self._index.search(_unit(queries), wanted)
-        return [_best(found, line, count) for found, line in zip(rows, scores, strict=True)]
+        scores, rows = self._index.search(unit(queries), wanted)
+        return [best_of(found, line, count) for found, line in zip(rows, scores, strict=True)]
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Vectors scaled to length 1; one without a length stays as it is."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.ascontiguousarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
-def _best(rows: NDArray[np.int64], scores: NDArray[np.float32], count: int) -> Ranking:
+def best_of(rows: NDArray[np.int64], scores: NDArray[np.float32], count: int) -> Ranking:
+    """The `count` best rows with their scores, best first, equal scores in the order of the rows."""
     rounded = np.round(scores, _DECIMALS)
     order = np.lexsort((rows, -rounded))[:count]
     return [(int(rows[place]), float(rounded[place])) for place in order]
@@ -95,7 +97,7 @@ class WordStore:
         if len(rows) > count:
             limit = np.partition(scores[rows], -count)[-count]
             rows = rows[scores[rows] >= limit]
-        return _best(rows, scores[rows], count)
+        return best_of(rows, scores[rows], count)
 
 
 def words(text: str) -> list[str]:
