@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PARTIAL, _OLD = "partial", "old"
+# Folders that this process is writing; one of its own that is not here was left when even removing it failed.
+_IN_USE: set[str] = set()
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -30,7 +32,8 @@ def replacing(folder: Path) -> Iterator[Path]:
     try:
         with _locked(folder.parent):
             _recover(folder)
-        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.{_PARTIAL}-{os.getpid()}-", dir=folder.parent))
+            aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.{_PARTIAL}-{os.getpid()}-", dir=folder.parent))
+            _IN_USE.add(aside.name)
         try:
             yield aside
             for place, _, names in os.walk(aside, topdown=False):
@@ -42,6 +45,7 @@ def replacing(folder: Path) -> Iterator[Path]:
                 _swap(aside, folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+            _IN_USE.discard(aside.name)
     except BaseException:
         for parent in made:
             # Innermost first; one that somebody else put something into stays.
@@ -110,19 +114,29 @@ def _exchange(one: Path, other: Path) -> bool:
     return bool(call(_AT_FDCWD, names[0], _AT_FDCWD, names[1], ctypes.c_uint(_RENAME_EXCHANGE)) == 0)
 
 
+def recover(folder: Path) -> None:
+    """Put right what processes that are gone left beside `folder`, where there is anything beside it."""
+    if folder.absolute().parent.is_dir():
+        with _locked(folder.absolute().parent):
+            _recover(folder.absolute())
+
+
 def _recover(folder: Path) -> None:
-    """Put right what processes that are gone left beside `folder`."""
     form = re.compile(rf"\.{re.escape(folder.name)}\.({_PARTIAL}|{_OLD})-(\d+)-.*")
     left = [
         (match[1], path)
         for path in sorted(folder.parent.iterdir())
-        if (match := form.fullmatch(path.name)) and not _is_running(int(match[2]))
+        if (match := form.fullmatch(path.name)) and not _is_written(path.name, int(match[2]))
     ]
     for kind, path in left:
         if kind == _OLD and not folder.exists():
             os.rename(path, folder)
         else:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_written(name: str, pid: int) -> bool:
+    return name in _IN_USE if pid == os.getpid() else _is_running(pid)
 
 
 def _is_running(pid: int) -> bool:

@@ -81,7 +81,7 @@ def test_an_old_folder_whose_new_one_never_came_is_put_back(tmp_path: Path, gone
 
 
 def test_half_written_folders_go_when_their_process_has_gone(tmp_path: Path, gone: int) -> None:
-    left = [f".a.partial-{gone}-x1", f".a.old-{gone}-x2", f".a.partial-{os.getpid()}-x3", f".b.partial-{gone}-x4"]
+    left = [f".a.partial-{gone}-x1", f".a.old-{gone}-x2", f".a.partial-{os.getppid()}-x3", f".b.partial-{gone}-x4"]
     for name in left:
         (tmp_path / name).mkdir()
     put(tmp_path / "a", "new")

@@ -18,6 +18,7 @@ from raft.index.reuse import DOCUMENTS, FILES, PASSAGES, SKIPPED, Standing
 from raft.models.embedder import Embedder, embedder_fingerprint, load_embedder
 from raft.progress import Progress, Silent
 from raft.recipe import IndexSettings, VectorSearch
+from raft.swap import recover
 from raft.types import Document, Passage
 
 DUPLICATES, PERSONAL = "duplicates.jsonl", "personal.jsonl"
@@ -42,6 +43,7 @@ def build_index(
     `out` holds something else.
     """
     check_output(out, Stage.INDEX)
+    recover(out)
     standing = Standing.load(out)
     expected = embedder.fingerprint if embedder else embedder_fingerprint(settings.embedder)
     found = find_files(paths)

@@ -146,7 +146,7 @@ def full(notes: Path, out: Path, every: int) -> int:
 def _older(notes: Path, out: Path) -> Path:
     """An index of the notes as they were before one of them came."""
     older, some = out.with_name("older"), out.with_name("some")
-    some.mkdir()
+    some.mkdir(parents=True)
     for path in sorted(notes.iterdir())[:-1]:
         shutil.copy(path, some)
     build(some, older)
