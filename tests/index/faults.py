@@ -167,6 +167,8 @@ def main() -> None:
             result: object = {"fail": fail, "full": full}[what](Path(notes), Path(out), int(every))
         case ["build", notes, out]:
             result = build(Path(notes), Path(out))
+        case ["digest", out]:
+            result = digest_of(Path(out))
         case ["read", out, seconds]:
             result = read(Path(out), float(seconds))
         case _:
