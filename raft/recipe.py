@@ -57,7 +57,7 @@ class ExampleSettings(Settings):
     model: str = Field("mini", description="model that writes the questions")
     questions_per_passage: Count = Field(4, description="questions to write for each passage, before filtering")
     num_distractors: int = Field(2, ge=0, le=MAX_PASSAGES - 1, description="distractors shown beside the oracle")
-    oracle_fraction: Share = Field(0.8, description="share of examples that show their oracle")
+    oracle_fraction: Share = Field(1.0, description="share of examples that show their oracle")
     no_oracle: NoOracle = Field(NoOracle.REFUSE, description="what rows without their oracle teach")
     unseen_fraction: Share = Field(0.3, description="share of documents for which no question is written")
     validation_fraction: Share = Field(0.1, description="share of the seen documents whose rows are for validation")
