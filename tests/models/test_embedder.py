@@ -140,8 +140,8 @@ def test_batches_are_bounded_in_tokens(minilm: Embedder, monkeypatch: pytest.Mon
 
 
 def test_a_repeatable_vector_is_the_same_to_the_bit_whatever_it_is_embedded_with(minilm: Embedder) -> None:
-    texts = [f"Pump {n} " + "holds forty bar when cold. " * (n % 23) for n in range(300)]
+    texts = [f"Pump {n} " + "holds forty bar when cold. " * (n % 23) for n in range(120)]
     together = minilm.encode(texts, repeatable=True)
-    for at in (0, 7, 22, 150, 299):
+    for at in (0, 22, 119):
         assert (minilm.encode([texts[at]], repeatable=True)[0] == together[at]).all()
     assert np.abs(minilm.encode(texts) - together).max() < 1e-5
