@@ -87,7 +87,9 @@ class LocalGenerator:
         self.name = loaded.name
         self.style = loaded.codec.style
         self._loaded = loaded
-        self._grammar = Grammar(loaded.codec.tokenizer) if self.style is PromptStyle.COMPACT else None
+        self._grammar = None
+        if self.style is PromptStyle.COMPACT:
+            self._grammar = Grammar(loaded.codec.tokenizer, loaded.model.config.refusal_bias)
 
     @classmethod
     def load(cls, name: str, adapter: Path | None = None) -> LocalGenerator:

@@ -1,5 +1,7 @@
 """The embedded model keeps to its form whatever its weights say: here they are random."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,18 @@ def test_an_answer_from_memory_begins_at_once(mini: Generator) -> None:
 def test_the_texts_of_a_prompt_are_those_of_its_passages(mini: Generator) -> None:
     assert list(shown_texts(passages_prompt("[1] ", shown(TEXTS), mini.style))) == TEXTS
     assert shown_texts(closed_book_prompt("Who?", mini.style)) == ()
+
+
+@pytest.mark.parametrize(("bias", "begins"), [(1e6, "<ANSWER>:"), (-1e6, "[")])
+def test_the_refusal_bias_weighs_a_refusal_against_a_first_quote(
+    tiny_mini: Path, tmp_path: Path, bias: float, begins: str
+) -> None:
+    shutil.copytree(tiny_mini, tmp_path / "biased")
+    config = json.loads((tmp_path / "biased" / "config.json").read_text())
+    (tmp_path / "biased" / "config.json").write_text(json.dumps(config | {"refusal_bias": bias}))
+    biased = load_generator(str(tmp_path / "biased"))
+    prompts = [passages_prompt(f"Who {n}?", shown(TEXTS[:3]), biased.style) for n in range(4)]
+    assert all(one.text.startswith(begins) for one in biased.generate(prompts, Decoding(max_new_tokens=8)))
+    # What has no passages to quote from, or is to be a question, is not a matter of refusing.
+    free = [closed_book_prompt("Who?", biased.style), ask_prompt(shown(TEXTS)[0], biased.style)]
+    assert all(one.text.startswith("<ANSWER>:") for one in biased.generate(free, Decoding(max_new_tokens=8)))

@@ -124,6 +124,11 @@ class _Output:
                 verdicts = grammar.verdicts if self.run.length == 0 else []
                 return [*self._answered(grammar.eos), *verdicts]
 
+    @property
+    def may_refuse(self) -> bool:
+        """Whether the answer mark, written next, would begin a refusal: passages are shown and none is quoted."""
+        return self.place is _Place.BEGIN and bool(self.passages) and not self.asks and self.quotes == 0
+
     def _begin_answer(self) -> None:
         """A question is asked about words of its passage, and an answer that cites a passage is words of it."""
         if self.asks and self.passages:
@@ -167,8 +172,10 @@ class _Output:
 class Grammar:
     """The embedded model's form as token ids; `outputs` follows a batch through it."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, refusal_bias: float = 0.0) -> None:
+        """refusal_bias: what is added to the log-probability of refusing before it is weighed against a first quote."""
         self._tokenizer = tokenizer
+        self.refusal_bias = refusal_bias
         ids = {token: int(tokenizer.vocab[token]) for token in CONTROL_TOKENS}
         self.control = sorted(ids.values())
         self.begin, self.end = ids[BEGIN_QUOTE], ids[END_QUOTE]
@@ -210,6 +217,8 @@ class KeepToForm:
         for row, output in enumerate(self._outputs):
             if self._begun:
                 output.advance(last[row])
+            if output.may_refuse:
+                scores[row, output.grammar.answer] += output.grammar.refusal_bias
             allowed = output.allowed(scores[row])
             if allowed is None:
                 scores[row, output.grammar.control] = -torch.inf

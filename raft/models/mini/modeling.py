@@ -48,6 +48,8 @@ class MiniConfig(PreTrainedConfig):
     tie_word_embeddings: bool = True
     # The tokens that begin a passage; without them a prompt is one text.
     passage_marks: list[int] | tuple[int, ...] = ()
+    # Added to the log-probability of refusing in decoding; set by what held-out questions show (docs/mini.md).
+    refusal_bias: float = 0.0
 
 
 class MiniLayer(nn.Module):
