@@ -112,7 +112,7 @@ def test_training_lowers_the_loss_and_the_saved_model_answers_as_trained(
     full: bool, rate: float, unvalidated: Path, settings: TuneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nothing keeps the models to the form here: what form there is, the weights have learnt.
-    monkeypatch.setattr("raft.models.local.Grammar", lambda tokenizer: None)
+    monkeypatch.setattr("raft.models.local.Grammar", lambda *arguments: None)
     longer = {"full": full, "num_train_epochs": 100, "learning_rate": rate, "alpha": 32}
     tune(unvalidated, tmp_path / "model", TuningMethod.DSF, settings.model_copy(update=longer))
     tuned = read_tuned(tmp_path / "model")
