@@ -45,7 +45,6 @@ _NAMED_SECRET = re.compile(
     r"(?P<secret>[^\s\"',;]{8,})",
     re.IGNORECASE,
 )
-KINDS = ("key", "email", "card", "iban", "phone")
 
 
 def find_personal(text: str) -> list[Finding]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from types import TracebackType
-from typing import IO, TypeVar
+from typing import TypeVar
 
 from raft.corpus.parsing import RowError, Skipped
 from raft.types import Document
@@ -90,13 +90,6 @@ def _exchange(process: subprocess.Popen[bytes], source: str, raw: bytes) -> byte
         requests.write(json.dumps({"source": source, "size": len(raw)}).encode() + b"\n")
         requests.write(raw)
         requests.flush()
-    except BrokenPipeError:
-        return b""
-    return _line(replies)
-
-
-def _line(replies: IO[bytes]) -> bytes:
-    try:
         return replies.readline()
     except (OSError, ValueError):
         return b""

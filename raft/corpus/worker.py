@@ -31,9 +31,12 @@ def reply_to(source: str, raw: bytes) -> bytes:
         reply = {"error": str(error)}
     said = json.dumps(reply).encode()
     if len(said) > LONGEST_REPLY:
-        lost = {"source": source, "reason": f"it gives more than {LONGEST_REPLY >> 20} MB of text"}
-        said = json.dumps({"results": [["skipped", lost]]}).encode()
+        said = _lost(source, f"it gives more than {LONGEST_REPLY >> 20} MB of text")
     return said
+
+
+def _lost(source: str, reason: str) -> bytes:
+    return json.dumps({"results": [["skipped", {"source": source, "reason": reason}]]}).encode()
 
 
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:
@@ -44,8 +47,7 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
         try:
             said = reply_to(source, raw)
         except MemoryError:
-            lost = {"source": source, "reason": "it needs more memory than one file may"}
-            said = json.dumps({"results": [["skipped", lost]]}).encode()
+            said = _lost(source, "it needs more memory than one file may")
         replies.write(said + b"\n")
         replies.flush()
 
