@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bs4 import BeautifulSoup
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from articles import Row
@@ -38,6 +39,20 @@ def load_articles(path: Path, keep_unknown: bool = False) -> dict[str, list[str]
             unknown, words = line.count(UNKNOWN), len(line.split())
             text = " ".join((line if keep_unknown else line.replace(UNKNOWN, "")).split())
             if unknown <= words / 20 and len(text) >= SHORTEST_PARAGRAPH:
+                articles.setdefault(title, []).extend(_cut(text))
+    return articles
+
+
+def load_pages(folders: Iterable[Path]) -> dict[str, list[str]]:
+    """Paragraphs by title of the HTML pages in folders, such as those of Debian's documentation packages."""
+    articles: dict[str, list[str]] = {}
+    for page in sorted(page for folder in folders for page in folder.rglob("*.html")):
+        soup = BeautifulSoup(page.read_bytes(), "html.parser")
+        title = " ".join(soup.title.get_text().split()) if soup.title else page.stem
+        # DocBook's pages have paragraphs as divisions of this class.
+        for part in soup.select("p, div.para"):
+            text = " ".join(part.get_text().split())
+            if len(text) >= SHORTEST_PARAGRAPH:
                 articles.setdefault(title, []).extend(_cut(text))
     return articles
 

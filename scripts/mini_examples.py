@@ -29,8 +29,8 @@ from raft.text import contains_answer, normalise_answer, sentences
 from renaming import Renaming
 
 STYLE = PromptStyle.COMPACT
-# How often a paragraph is renamed, and a question shown without the paragraph that answers it.
-RENAMED, REFUSED = 0.5, 0.3
+# How often a paragraph is renamed, and a question of people or of a text shown where nothing answers it.
+RENAMED, REFUSED, REFUSED_OF_TEXT = 0.6, 0.5, 0.15
 # The share of a question's words that its paragraph must hold for it to be an example of what to ask.
 FORESEEN = 0.7
 
@@ -174,9 +174,27 @@ def text_reading(rows: Sequence[Row], rng: random.Random) -> Iterator[Example]:
     maker, articles = ExampleMaker(rng), Articles(rows)
     for row in rows:
         yield from among_others(row, articles, maker)
-        if rng.random() < 0.1:
-            without = distractors(articles, row, rng.randint(1, 3), rng) or [Text("", "")]
-            yield maker.refuse(row, without, 400)
+        if rng.random() < REFUSED_OF_TEXT:
+            yield unanswered(row, articles, maker)
+
+
+def unanswered(row: Row, articles: Articles, maker: ExampleMaker, renaming: Renaming | None = None) -> Example:
+    """A row to refuse: beside others, at times its own paragraph without the sentences that hold an answer."""
+    shown = distractors(articles, row, maker.rng.choice((1, 2, 3, 4, 4)), maker.rng) or [Text("", "")]
+    if maker.rng.random() < 0.3 and (left := without_answer(row)):
+        shown = [Text(row.title, left), *shown[: maker.rng.choice((0, 1, 2, 3, 3))]]
+    if renaming is not None and maker.rng.random() < RENAMED:
+        row, texts = renaming.unanswered(row, [text.text for text in shown], maker.rng)
+        shown = [Text(text.title, other) for text, other in zip(shown, texts, strict=True)]
+    return maker.refuse(row, shown, maker.rng.choice((250, 400, 600, 900)))
+
+
+def without_answer(row: Row) -> str:
+    """The sentences of a row's paragraph that hold no answer; empty where that leaves less than two."""
+    spans = [row.context[start:end].strip() for start, end in sentences(row.context)]
+    kept = [text for text in spans if not contains_answer(text, row.answers)]
+    left = " ".join(kept)
+    return left if len(kept) > 1 and not contains_answer(left, row.answers) else ""
 
 
 def can_be_learnt(row: Row) -> bool:
@@ -186,23 +204,27 @@ def can_be_learnt(row: Row) -> bool:
 
 
 def paragraph_stage(
-    rows: list[Row], unanswerable: list[Row], articles: Articles, asked: Sequence[Row], rng: random.Random
+    rows: list[Row], unanswerable: list[Row], articles: Articles, rng: random.Random
 ) -> Iterator[Example]:
-    """People's questions to read and to refuse, and those of `asked` to write."""
-    maker, renaming = ExampleMaker(rng), Renaming([*rows, *asked])
+    """People's questions to read and to refuse."""
+    maker, renaming = ExampleMaker(rng), Renaming(rows)
     for row in rows:
         yield from among_others(row, articles, maker, renaming)
         if rng.random() < REFUSED:
-            without = distractors(articles, row, rng.choice((1, 2, 3, 4, 4)), rng) or [Text("", "")]
-            yield maker.refuse(row, without, rng.choice((250, 400, 600, 900)))
+            yield unanswered(row, articles, maker, renaming)
         if rng.random() < 0.05:
             yield maker.recall(row)
-    for group in by_context(asked, 12, rng):
-        chosen = renaming(group, rng) if rng.random() < RENAMED else group
-        if chosen and (made := maker.ask(chosen, rng.choice((350, 500, 700)))):
-            yield made
     for row in unanswerable:
         if rng.random() < 0.25:
             count = rng.choice((0, 0, 0, 1, 2))
             others = distractors(articles, row, count, rng) if count else []
             yield maker.refuse(row, [Text(row.title, row.context), *others], rng.choice((350, 600)))
+
+
+def asking_stage(asked: Sequence[Row], rng: random.Random) -> Iterator[Example]:
+    """Questions to write: all of a paragraph at once, most paragraphs renamed."""
+    maker, renaming = ExampleMaker(rng), Renaming(asked)
+    for group in by_context(asked, 12, rng):
+        chosen = renaming(group, rng) if rng.random() < RENAMED else group
+        if chosen and (made := maker.ask(chosen, rng.choice((350, 500, 700)))):
+            yield made

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from articles import Row
@@ -39,25 +39,33 @@ class Renaming:
     def __call__(self, rows: Sequence[Row], rng: random.Random) -> list[Row]:
         """The rows of one paragraph, all renamed alike; a row whose answer would be lost is left out."""
         context, others = rows[0].context, " ".join(row.question for row in rows)
-        swaps = {}
-        for name in _names(context):
-            if rng.random() < SWAPPED and _stands_alone(name, f"{context} {others}"):
-                swaps[name.casefold()] = self._another(name, rows, rng)
-        if not swaps:
-            return list(rows)
-        pattern = re.compile(
-            r"\b(?:" + "|".join(re.escape(name) for name in sorted(swaps, key=len, reverse=True)) + r")\b", re.I
-        )
-
-        def renamed(text: str) -> str:
-            return pattern.sub(lambda found: swaps[found[0].casefold()], text)
-
+        renamed = self._swap(_names(context), f"{context} {others}", rows, rng)
         shown = renamed(context)
         made = [
             replace(row, context=shown, question=renamed(row.question), answers=tuple(map(renamed, row.answers)))
             for row in rows
         ]
         return [row for row in made if row.answers and locate(row.answers[0], shown)]
+
+    def unanswered(self, row: Row, texts: Sequence[str], rng: random.Random) -> tuple[Row, list[str]]:
+        """A question and the texts that do not answer it, all renamed alike."""
+        together = " ".join([row.question, *texts])
+        renamed = self._swap(_names(together), together, [row], rng)
+        return replace(row, question=renamed(row.question)), [renamed(text) for text in texts]
+
+    def _swap(
+        self, names: Sequence[str], together: str, rows: Sequence[Row], rng: random.Random
+    ) -> Callable[[str], str]:
+        """What swaps some of the names that can be told apart in all that is shown together."""
+        swaps = {}
+        for name in names:
+            if rng.random() < SWAPPED and _stands_alone(name, together):
+                swaps[name.casefold()] = self._another(name, rows, rng)
+        if not swaps:
+            return str
+        longest_first = sorted(swaps, key=len, reverse=True)
+        pattern = re.compile(r"\b(?:" + "|".join(map(re.escape, longest_first)) + r")\b", re.I)
+        return lambda text: pattern.sub(lambda found: swaps[found[0].casefold()], text)
 
     def _another(self, name: str, rows: Sequence[Row], rng: random.Random) -> str:
         """Something of the same kind: what another question of the same kind asks for, where this is an answer."""
