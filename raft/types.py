@@ -28,7 +28,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of a document: `text` is always exactly `document.text[start:end]` (characters)."""
+    """A piece of a document: `text` is always exactly `document.text[start:end]` (characters).
+
+    section: the headings that it stands under, outermost first, without the document's title; "" under none.
+    page: where it begins in a document with pages, counted from 1.
+    """
 
     id: str
     document_id: str
@@ -36,6 +40,8 @@ class Passage:
     text: str
     start: int
     end: int
+    section: str = ""
+    page: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def build_index(
         progress.note(f"skipped {double.id}: it says what {double.kept} says (likeness {double.similarity:.2f})")
     embedder = embedder or load_embedder(settings.embedder)
     passages = _passages(documents, embedder, settings, standing)
-    texts = [searchable_text(passage.title, passage.text) for passage in passages]
+    texts = [searchable_text(passage.title, passage.text, passage.section) for passage in passages]
     with progress.task("Embedding passages", len(passages)) as advance:
         vectors = standing.encode(texts, embedder, advance)
 

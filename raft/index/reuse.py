@@ -91,7 +91,7 @@ def _vectors(folder: Path, passages: Sequence[Passage]) -> Mapping[str, NDArray[
     from raft.index.store import VECTORS, load_vectors
 
     vectors = load_vectors(folder / VECTORS, len(passages))
-    texts = (searchable_text(passage.title, passage.text) for passage in passages)
+    texts = (searchable_text(passage.title, passage.text, passage.section) for passage in passages)
     return dict(zip(texts, vectors, strict=True))
 
 
