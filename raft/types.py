@@ -43,6 +43,12 @@ class Passage:
     section: str = ""
     page: int | None = None
 
+    @property
+    def place(self) -> str:
+        """Where a person finds it: document, page where there are any, and characters."""
+        page = "" if self.page is None else f"page {self.page}, "
+        return f"{self.document_id}, {page}characters {self.start} to {self.end}"
+
 
 @dataclass(frozen=True, slots=True)
 class ScoredPassage:

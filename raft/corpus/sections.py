@@ -17,13 +17,21 @@ class Outline:
     """The headings and pages of one document."""
 
     def __init__(self, document: Document) -> None:
+        # Where each part of the text begins and under which headings it stands; headings without a text have no part.
         self._starts: list[int] = [0]
         self._paths: list[tuple[str, ...]] = [()]
         path: list[tuple[int, str]] = []
+        body = 0
         for heading in headings_of(document.text):
+            begin = heading.start
+            # The line below an underlined heading is no text either.
+            if not document.text[body:begin].strip().strip("=-"):
+                begin = self._starts.pop()
+                self._paths.pop()
+            body = heading.end
             path = [(level, words) for level, words in path if level < heading.level]
             path.append((heading.level, heading.words))
-            self._starts.append(heading.start)
+            self._starts.append(begin)
             # The title stands above every passage anyway.
             self._paths.append(tuple(words for _, words in path if words != document.title))
         pages = document.metadata.get("page_starts", "")

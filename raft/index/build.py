@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from raft.artifacts import Ledger, Manifest, Stage, check_output, fingerprint, write_jsonl, writing
 from raft.corpus import Reading, read_documents, searchable_text, split_documents
-from raft.corpus.duplicates import without_duplicates
+from raft.corpus.duplicates import Duplicate, without_duplicates
+from raft.corpus.passages import as_passages
 from raft.corpus.personal import count_personal, redacted
 from raft.corpus.reading import Found, find_files, hash_files
 from raft.errors import InputError
 from raft.index.reuse import DOCUMENTS, FILES, PASSAGES, SKIPPED, Standing
 from raft.models.embedder import Embedder, embedder_fingerprint, load_embedder
+from raft.models.reranker import reranker_fingerprint
 from raft.progress import Progress, Silent
 from raft.recipe import IndexSettings, VectorSearch
 from raft.swap import recover
@@ -54,13 +56,11 @@ def build_index(
         reading = read_documents(paths, advance, standing.results)
     for lost in reading.skipped:
         progress.note(f"skipped {lost.source}: {lost.reason}")
-    personal = _personal(reading.documents) if settings.scan or settings.redact else None
-    documents = tuple(map(redacted, reading.documents)) if settings.redact else reading.documents
-    documents, duplicates = without_duplicates(documents, settings.duplicate_similarity)
-    for double in duplicates:
-        progress.note(f"skipped {double.id}: it says what {double.kept} says (likeness {double.similarity:.2f})")
     embedder = embedder or load_embedder(settings.embedder)
-    passages = _passages(documents, embedder, settings, standing)
+    content = _content(reading, embedder, settings, standing)
+    documents, passages = content.documents, content.passages
+    for double in content.duplicates:
+        progress.note(f"skipped {double.id}: it says what {double.kept} says (likeness {double.similarity:.2f})")
     texts = [searchable_text(passage.title, passage.text, passage.section) for passage in passages]
     with progress.task("Embedding passages", len(passages)) as advance:
         vectors = standing.encode(texts, embedder, advance)
@@ -85,10 +85,10 @@ def build_index(
         write_jsonl(draft.path / DOCUMENTS, map(asdict, documents))
         write_jsonl(draft.path / PASSAGES, map(asdict, passages))
         write_jsonl(draft.path / SKIPPED, map(asdict, reading.skipped))
-        write_jsonl(draft.path / DUPLICATES, map(asdict, duplicates))
+        write_jsonl(draft.path / DUPLICATES, map(asdict, content.duplicates))
         write_jsonl(draft.path / FILES, _files(reading))
-        if personal is not None:
-            write_jsonl(draft.path / PERSONAL, personal)
+        if content.personal is not None:
+            write_jsonl(draft.path / PERSONAL, content.personal)
         save_vectors(draft.path / VECTORS, vectors)
         WordStore.build(texts).save(draft.path / WORDS)
         counts = {}
@@ -103,11 +103,11 @@ def build_index(
             "documents": len(documents),
             "passages": len(passages),
             "skipped": len(reading.skipped),
-            "duplicates": len(duplicates),
-            "personal": sum(sum(row["found"].values()) for row in personal or ()),
+            "duplicates": len(content.duplicates),
+            "personal": sum(sum(row["found"].values()) for row in content.personal or ()),
         }
         work = _recorded(settings, embedder.fingerprint)
-        draft.finish(Stage.INDEX, work, reading.files, counts, _ledger(reading, documents))
+        draft.finish(Stage.INDEX, work, reading.files, counts, _ledger(reading, content))
     assert draft.manifest is not None
     return draft.manifest
 
@@ -122,6 +122,30 @@ def index_fingerprint(paths: Sequence[Path], settings: IndexSettings) -> str:
 
 def _fingerprint(found: Found, settings: IndexSettings, embedder: str) -> str:
     return fingerprint(Stage.INDEX, _recorded(settings, embedder), hash_files(found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What becomes of the documents that were read; `personal` where it was to be counted."""
+
+    documents: Sequence[Document]
+    passages: Sequence[Passage]
+    duplicates: Sequence[Duplicate]
+    personal: Sequence[Mapping[str, Any]] | None
+
+
+def _content(reading: Reading, embedder: Embedder, settings: IndexSettings, standing: Standing) -> _Content:
+    personal = _personal(reading.documents) if settings.scan or settings.redact else None
+    documents: Sequence[Document] = reading.documents
+    if settings.redact:
+        documents = [redacted(document) for document in documents]
+    if settings.passages:
+        documents, cut = as_passages(documents)
+        documents, duplicates = without_duplicates(documents, settings.duplicate_similarity)
+        kept = {document.id for document in documents}
+        return _Content(documents, [one for one in cut if one.document_id in kept], duplicates, personal)
+    documents, duplicates = without_duplicates(documents, settings.duplicate_similarity)
+    return _Content(documents, _passages(documents, embedder, settings, standing), duplicates, personal)
 
 
 def _passages(
@@ -154,7 +178,11 @@ def _files(reading: Reading) -> list[dict[str, Any]]:
 
 
 def _recorded(settings: IndexSettings, embedder: str) -> Mapping[str, Any]:
-    return {**settings.model_dump(mode="json"), "embedder_fingerprint": embedder}
+    fingerprints = {
+        "embedder_fingerprint": embedder,
+        "reranker_fingerprint": reranker_fingerprint(settings.retrieve.rerank),
+    }
+    return {**settings.model_dump(mode="json"), **fingerprints}
 
 
 def _personal(documents: Sequence[Document]) -> list[dict[str, Any]]:
@@ -166,9 +194,9 @@ def _personal(documents: Sequence[Document]) -> list[dict[str, Any]]:
     return [{"source": source, "found": dict(counts)} for source, counts in found.items()]
 
 
-def _ledger(reading: Reading, documents: Sequence[Document]) -> Ledger:
-    """Files found = indexed + skipped; a file is indexed where any document of it is."""
-    kept = {document.id for document in documents}
+def _ledger(reading: Reading, content: _Content) -> Ledger:
+    """Files found = indexed + skipped; a file is indexed where any document, or row, of it is."""
+    kept = {document.id for document in content.documents} | {passage.id for passage in content.passages}
     lost = [file for file, ids in reading.given.items() if not kept.intersection(ids)]
     repeats = "it says what another file says"
     rejected = Counter(repeats if reading.given[file] else reading.lost[file][0].reason for file in lost)

@@ -57,7 +57,8 @@ class Standing:
         for passage in passages:
             standing._passages.setdefault(passage.document_id, []).append(passage)
         standing._vectors = _vectors(folder, passages)
-        if not manifest.settings["redact"]:
+        # Documents that were masked, or put together from rows, are not what their files gave.
+        if not (manifest.settings["redact"] or manifest.settings["passages"]):
             standing._results = _results(folder, standing._documents)
         return standing
 
@@ -70,7 +71,7 @@ class Standing:
         """The passages of a document that is as it was, where it was split as `settings` say; else None."""
         if self.manifest is None or self._documents.get(document.id) != document:
             return None
-        names = ("embedder", "passage_tokens", "overlap_tokens")
+        names = ("embedder", "passage_tokens", "overlap_tokens", "passages")
         same = all(self.manifest.settings[name] == getattr(settings, name) for name in names)
         return self._passages.get(document.id, []) if same else None
 
