@@ -26,7 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders of documents.")]
+# As text: in a Path a URL would lose a slash.
+_PATH = typer.Argument(metavar="PATH", help="Files and folders of documents, or URLs (s3://, gs://, hf://, https://).")
+Paths = Annotated[list[str], _PATH]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write; replaced whole if raft made it.")]
 IndexDir = Annotated[Path, typer.Option("--index", help="Folder that `raft index` made.")]
 RecipeFile = Annotated[Path | None, typer.Option("--recipe", "-c", help="YAML file of settings (`raft init`).")]
@@ -42,7 +44,7 @@ ModelDir = Annotated[Path | None, typer.Option("--model", help="Folder that `raf
 @app.command()
 def index(
     out: Out,
-    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH", help="Files and folders of documents.")] = None,
+    paths: Annotated[list[str] | None, _PATH] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Only check every file of the index in --out.")] = False,
     stats: Annotated[bool, typer.Option("--stats", help="Only say what the index in --out holds, as JSON.")] = False,
     scan: Annotated[bool, typer.Option("--scan", help="Count personal data and secrets by file.")] = False,
@@ -61,7 +63,7 @@ def index(
         return
     if not paths:
         raise InputError("no PATH was given: name the files and folders to index")
-    _check_paths(*paths)
+    _check_paths(*_local(paths))
     chosen = _recipe(recipe, sets, seed)
     from raft.display import display
     from raft.index import build_index
@@ -78,9 +80,12 @@ def index(
     print(f"files found {ledger.read} = indexed {ledger.kept} + skipped {ledger.read - ledger.kept}")
 
 
-def _inspect(folder: Path, paths: list[Path] | None, *, stats: bool) -> None:
+def _inspect(folder: Path, paths: list[str] | None, *, stats: bool) -> None:
     if paths:
-        raise InputError(f"--verify and --stats look at an index and read no documents: leave out {paths[0]}")
+        from raft.corpus.places import shown
+
+        said = shown(paths[0])
+        raise InputError(f"--verify and --stats look at an index and read no documents: leave out {said}")
     if stats:
         from raft.index.inspection import statistics
 
@@ -287,7 +292,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """All of it: index, generate, tune, evaluate. A stage whose inputs are unchanged is skipped."""
-    _check_paths(*paths, questions, train_questions)
+    _check_paths(*_local(paths), questions, train_questions)
     chosen = _recipe(recipe, sets, seed)
     from raft.display import display
     from raft.run import run as run_all
@@ -307,6 +312,13 @@ def init(
         raise InputError(f"{path} exists: give another path, or delete it first")
     path.write_text(commented_recipe(), encoding="utf-8")
     print(f"wrote {path}: change what you like and give it with --recipe {path}")
+
+
+def _local(paths: list[str]) -> list[Path]:
+    """Those of the paths that can be looked at at once."""
+    from raft.corpus.places import is_remote
+
+    return [Path(path) for path in paths if not is_remote(path)]
 
 
 def _check_paths(*paths: Path | None) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raft.artifacts import Stage, check_output, is_current, mark, read_jsonl, read_manifest
+from raft.corpus.places import Location, is_remote
+from raft.corpus.reading import find_files
 from raft.errors import ArtifactError, InputError
 from raft.examples import examples_fingerprint, generate_examples
 from raft.index import build_index, index_fingerprint
@@ -38,7 +40,7 @@ _OURS = {RECIPE, *(Path(folder).parts[0] for folder in _STAGES)}
 
 
 def run(
-    paths: Sequence[Path],
+    paths: Sequence[Location],
     out: Path,
     questions: Path | None = None,
     train_questions: Path | None = None,
@@ -68,12 +70,16 @@ def run(
             do()
         return read_manifest(folder).digest
 
+    # Found once for both, so that what comes from far away is fetched once.
+    found = find_files(paths)
     index_digest = stage(
         index,
         Stage.INDEX,
-        index_fingerprint(paths, recipe.index),
-        lambda: build_index(paths, index, recipe.index, recipe.seed, progress),
+        index_fingerprint(found, recipe.index),
+        partial(build_index, found, index, recipe.index, recipe.seed, progress),
     )
+    # What was kept of it may go: the stages below take hours.
+    del found
     mark(out, Stage.RUN)
     write_whole(out / RECIPE, json.dumps(recipe.model_dump(mode="json"), indent=2) + "\n")
     _check_questions(given, index, recipe.index.embedder)
@@ -100,7 +106,7 @@ def run(
     return summary
 
 
-def _check_output(out: Path, paths: Sequence[Path]) -> None:
+def _check_output(out: Path, paths: Sequence[Location]) -> None:
     """Refuse an output folder that holds anything but a former run, or any of the documents."""
     if out.exists() and not out.is_dir():
         raise ArtifactError(f"{out} is not a folder: give --out another path")
@@ -111,7 +117,7 @@ def _check_output(out: Path, paths: Sequence[Path]) -> None:
     for folder, kind in _STAGES.items():
         check_output(out / folder, kind)
     for path in paths:
-        if path.resolve().is_relative_to(out.resolve()):
+        if not is_remote(path) and Path(path).resolve().is_relative_to(out.resolve()):
             raise InputError(f"{path} is in {out}, where the results go: give --out a folder beside the documents")
     if entries & _OURS:
         # A run of an older version, or one that was stopped early: nothing in it may be read as a document.

@@ -13,6 +13,7 @@ from raft.corpus import Reading, read_documents, searchable_text, split_document
 from raft.corpus.duplicates import Duplicate, without_duplicates
 from raft.corpus.passages import as_passages
 from raft.corpus.personal import count_personal, redacted
+from raft.corpus.places import Location
 from raft.corpus.reading import Found, find_files, hash_files
 from raft.errors import InputError
 from raft.index.reuse import DOCUMENTS, FILES, PASSAGES, SKIPPED, Standing
@@ -28,7 +29,7 @@ _SILENT = Silent()
 
 
 def build_index(
-    paths: Sequence[Path],
+    paths: Sequence[Location] | Found,
     out: Path,
     settings: IndexSettings,
     seed: int = 0,
@@ -40,7 +41,8 @@ def build_index(
     Where `out` is an index already, files that are as they were are not read again and no text is embedded twice; the
     result is that of a build from nothing. Where nothing changed at all, nothing is done.
 
-    seed: taken so that all verbs are called alike; nothing here is random. embedder: one that is already loaded.
+    paths: files and folders, URLs of either as text, or what `find_files` found there. seed: taken so that all verbs
+    are called alike; nothing here is random. embedder: one that is already loaded.
     Raises InputError where nothing can be read, ModelError for an embedder that cannot be used, ArtifactError where
     `out` holds something else.
     """
@@ -48,12 +50,12 @@ def build_index(
     recover(out)
     standing = Standing.load(out)
     expected = embedder.fingerprint if embedder else embedder_fingerprint(settings.embedder)
-    found = find_files(paths)
+    found = _found(paths)
     if standing.manifest is not None and standing.manifest.fingerprint == _fingerprint(found, settings, expected):
         progress.note("nothing has changed")
         return standing.manifest
     with progress.task("Reading documents", len(found.files)) as advance:
-        reading = read_documents(paths, advance, standing.results)
+        reading = read_documents(found, advance, standing.results)
     for lost in reading.skipped:
         progress.note(f"skipped {lost.source}: {lost.reason}")
     embedder = embedder or load_embedder(settings.embedder)
@@ -112,12 +114,16 @@ def build_index(
     return draft.manifest
 
 
-def index_fingerprint(paths: Sequence[Path], settings: IndexSettings) -> str:
+def index_fingerprint(paths: Sequence[Location] | Found, settings: IndexSettings) -> str:
     """What the manifest of an index of these files and settings has as its fingerprint, without making it.
 
     Raises InputError and ModelError as `build_index` does.
     """
-    return _fingerprint(find_files(paths), settings, embedder_fingerprint(settings.embedder))
+    return _fingerprint(_found(paths), settings, embedder_fingerprint(settings.embedder))
+
+
+def _found(paths: Sequence[Location] | Found) -> Found:
+    return paths if isinstance(paths, Found) else find_files(paths)
 
 
 def _fingerprint(found: Found, settings: IndexSettings, embedder: str) -> str:
