@@ -202,7 +202,7 @@ def tune(
 @app.command()
 def evaluate(
     index: IndexDir,
-    questions: Annotated[Path, typer.Option("--questions", help="Questions to evaluate on, as JSON Lines.")],
+    questions: Annotated[Path, typer.Option("--questions", help="Questions to evaluate on.")],
     model: Annotated[list[str], typer.Option("--model", metavar="NAME=DIR", help="dsf=DIR or raft=DIR; repeatable.")],
     out: Out,
     recipe: RecipeFile = None,

@@ -18,7 +18,7 @@ from raft.index.build import DUPLICATES
 from raft.index.reuse import DOCUMENTS
 from raft.models.embedder import load_embedder
 from raft.progress import Progress, Silent
-from raft.questions import read_questions, settle_evidence
+from raft.questions import QuestionFile, read_question_file, settle_evidence
 from raft.recipe import Recipe, TuningMethod
 from raft.swap import write_whole
 from raft.text import normalise_answer
@@ -57,9 +57,12 @@ def run(
 
     _check_output(out, paths)
     _check_tunable(recipe.tune.model)
-    given = {path: read_questions(path) for path in (questions, train_questions) if path is not None}
+    given = {path: read_question_file(path) for path in (questions, train_questions) if path is not None}
     if questions is not None and train_questions is not None:
         _check_apart(questions, train_questions, given)
+    for path, file in given.items():
+        if file.left_out:
+            progress.note(f"{path}: {file}")
     index, examples, evaluation = out / "index", out / "examples", out / "evaluation"
 
     def stage(folder: Path, kind: Stage, work: str, do: Callable[[], object]) -> str:
@@ -89,7 +92,9 @@ def run(
         examples_fingerprint(index_digest, train_questions, recipe.generate, recipe.seed),
         lambda: generate_examples(index, examples, train_questions, recipe.generate, recipe.seed, progress),
     )
-    asked = given[questions] if questions is not None else _held_out(examples / "test.jsonl")
+    asked: QuestionFile | list[Question] = (
+        given[questions] if questions is not None else _held_out(examples / "test.jsonl")
+    )
     models = {str(method): out / "models" / method for method in (TuningMethod.DSF, TuningMethod.RAFT)}
     for method in (TuningMethod.DSF, TuningMethod.RAFT):
         work = model_fingerprint(examples_digest, method, recipe.tune, recipe.seed)
@@ -132,10 +137,12 @@ def _check_tunable(model: str) -> None:
         )
 
 
-def _check_apart(questions: Path, train_questions: Path, given: Mapping[Path, Sequence[Question]]) -> None:
+def _check_apart(questions: Path, train_questions: Path, given: Mapping[Path, QuestionFile]) -> None:
     """Refuse to train on a question of the evaluation, however it is spelt."""
-    trained = {normalise_answer(question.text) or question.text: question for question in given[train_questions]}
-    for question in given[questions]:
+    trained = {
+        normalise_answer(question.text) or question.text: question for question in given[train_questions].questions
+    }
+    for question in given[questions].questions:
         same = trained.get(normalise_answer(question.text) or question.text)
         if same is not None:
             raise InputError(
@@ -144,18 +151,18 @@ def _check_apart(questions: Path, train_questions: Path, given: Mapping[Path, Se
             )
 
 
-def _check_questions(given: Mapping[Path, Sequence[Question]], index: Path, embedder_name: str) -> None:
+def _check_questions(given: Mapping[Path, QuestionFile], index: Path, embedder_name: str) -> None:
     """Refuse evidence that the index does not hold, and questions that are longer than the embedder reads."""
     if not given:
         return
     known = {row["id"] for _, row in read_jsonl(index / DOCUMENTS)}
     repeats = {row["id"]: row["kept"] for _, row in read_jsonl(index / DUPLICATES)}
-    for path, questions in given.items():
-        settle_evidence(questions, known, repeats, index, path)
+    for path, file in given.items():
+        settle_evidence(file.questions, known, repeats, index, path)
     embedder = load_embedder(embedder_name)
-    for path, questions in given.items():
-        lengths = embedder.count_tokens([question.text for question in questions])
-        for question, length in zip(questions, lengths, strict=True):
+    for path, file in given.items():
+        lengths = embedder.count_tokens([question.text for question in file.questions])
+        for question, length in zip(file.questions, lengths, strict=True):
             if length > embedder.window:
                 raise InputError(
                     f"{path}: question '{question.id}' has {length} tokens, but embedder '{embedder_name}' reads at "
