@@ -16,7 +16,7 @@ from raft.corpus.personal import count_personal, redacted
 from raft.corpus.places import Location
 from raft.corpus.reading import Found, find_files, hash_files
 from raft.errors import InputError
-from raft.index.reuse import DOCUMENTS, FILES, PASSAGES, SKIPPED, Standing
+from raft.index.reuse import DOCUMENTS, FILES, PASSAGES, SKIPPED, Standing, standing_manifest
 from raft.models.embedder import Embedder, embedder_fingerprint, load_embedder
 from raft.models.reranker import reranker_fingerprint
 from raft.progress import Progress, Silent
@@ -48,12 +48,13 @@ def build_index(
     """
     check_output(out, Stage.INDEX)
     recover(out)
-    standing = Standing.load(out)
+    before = standing_manifest(out)
     expected = embedder.fingerprint if embedder else embedder_fingerprint(settings.embedder)
     found = _found(paths)
-    if standing.manifest is not None and standing.manifest.fingerprint == _fingerprint(found, settings, expected):
+    if before is not None and before.fingerprint == _fingerprint(found, settings, expected):
         progress.note("nothing has changed")
-        return standing.manifest
+        return before
+    standing = Standing.load(out)
     with progress.task("Reading documents", len(found.files)) as advance:
         reading = read_documents(found, advance, standing.results)
     for lost in reading.skipped:

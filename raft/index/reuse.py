@@ -26,6 +26,22 @@ if TYPE_CHECKING:
 DOCUMENTS, PASSAGES, SKIPPED, FILES = "documents.jsonl", "passages.jsonl", "skipped.jsonl", "files.jsonl"
 
 
+def standing_manifest(folder: Path) -> Manifest | None:
+    """The manifest of the index in a folder, whose files are as it says; None where there is none of this version."""
+    try:
+        return of_one_generation(folder, _manifest)
+    except ArtifactError:
+        return None
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    from importlib import metadata
+
+    manifest = verified(folder, Stage.INDEX)
+    ours = manifest.versions["raft-tuning"] == metadata.version("raft-tuning") and FILES in manifest.outputs
+    return manifest if ours else None
+
+
 class Standing:
     """An index as it stands; empty where there is none, or none whose parts could be used."""
 
@@ -46,10 +62,8 @@ class Standing:
 
     @classmethod
     def _load(cls, folder: Path) -> Standing:
-        from importlib import metadata
-
-        standing, manifest = cls(), verified(folder, Stage.INDEX)
-        if manifest.versions["raft-tuning"] != metadata.version("raft-tuning") or FILES not in manifest.outputs:
+        standing, manifest = cls(), _manifest(folder)
+        if manifest is None:
             return standing
         standing.manifest = manifest
         standing._documents = {row["id"]: Document(**row) for _, row in read_jsonl(folder / DOCUMENTS)}
