@@ -94,6 +94,13 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def hash_path(path: Path) -> str:
+    """sha256 of a file's bytes, or of the names and bytes of all files in a folder."""
+    if path.is_dir():
+        return hash_json({name: hash_file(path / name) for name in _files(path)})
+    return hash_file(path)
+
+
 def fingerprint(stage: Stage, settings: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
     """Names a piece of work before it is done: a finished folder with the same one need not be made again."""
     from importlib import metadata

@@ -14,7 +14,6 @@ from raft.errors import InputError, RaftError
 
 if TYPE_CHECKING:
     from raft.evaluate.summary import Summary
-    from raft.query import Answer
     from raft.recipe import Recipe
 
 app = typer.Typer(
@@ -27,7 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders of documents.")]
+# As text: in a Path a URL would lose a slash.
+_PATH = typer.Argument(metavar="PATH", help="Files and folders of documents, or URLs (s3://, gs://, hf://, https://).")
+Paths = Annotated[list[str], _PATH]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write; replaced whole if raft made it.")]
 IndexDir = Annotated[Path, typer.Option("--index", help="Folder that `raft index` made.")]
 RecipeFile = Annotated[Path | None, typer.Option("--recipe", "-c", help="YAML file of settings (`raft init`).")]
@@ -43,11 +44,14 @@ ModelDir = Annotated[Path | None, typer.Option("--model", help="Folder that `raf
 @app.command()
 def index(
     out: Out,
-    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH", help="Files and folders of documents.")] = None,
+    paths: Annotated[list[str] | None, _PATH] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Only check every file of the index in --out.")] = False,
     stats: Annotated[bool, typer.Option("--stats", help="Only say what the index in --out holds, as JSON.")] = False,
     scan: Annotated[bool, typer.Option("--scan", help="Count personal data and secrets by file.")] = False,
     redact: Annotated[bool, typer.Option("--redact", help="Mask them before anything is embedded.")] = False,
+    passages: Annotated[
+        bool, typer.Option("--passages", help="Take rows of JSON Lines (id, text) as passages, as they are.")
+    ] = False,
     recipe: RecipeFile = None,
     sets: Sets = None,
     seed: Seed = None,
@@ -59,14 +63,14 @@ def index(
         return
     if not paths:
         raise InputError("no PATH was given: name the files and folders to index")
-    _check_paths(*paths)
+    _check_paths(*_local(paths))
     chosen = _recipe(recipe, sets, seed)
     from raft.display import display
     from raft.index import build_index
     from raft.index.build import PERSONAL
 
-    asked = {name: True for name, value in (("scan", scan), ("redact", redact)) if value}
-    settings = chosen.index.model_copy(update=asked)
+    flags = {"scan": scan, "redact": redact, "passages": passages}
+    settings = chosen.index.model_copy(update={name: True for name, given in flags.items() if given})
     manifest = build_index(paths, out, settings, chosen.seed, display(quiet=quiet))
     print(f"{manifest.counts['documents']} documents, {manifest.counts['passages']} passages in {out}")
     if settings.scan or settings.redact:
@@ -76,9 +80,12 @@ def index(
     print(f"files found {ledger.read} = indexed {ledger.kept} + skipped {ledger.read - ledger.kept}")
 
 
-def _inspect(folder: Path, paths: list[Path] | None, *, stats: bool) -> None:
+def _inspect(folder: Path, paths: list[str] | None, *, stats: bool) -> None:
     if paths:
-        raise InputError(f"--verify and --stats look at an index and read no documents: leave out {paths[0]}")
+        from raft.corpus.places import shown
+
+        said = shown(paths[0])
+        raise InputError(f"--verify and --stats look at an index and read no documents: leave out {said}")
     if stats:
         from raft.index.inspection import statistics
 
@@ -94,14 +101,20 @@ def _inspect(folder: Path, paths: list[Path] | None, *, stats: bool) -> None:
 def search(
     words: Annotated[str, typer.Argument(help="What to look for.")],
     index: IndexDir,
-    mode: Annotated[str, typer.Option("--mode", help="dense (by meaning), lexical (by words) or hybrid.")] = "hybrid",
+    mode: Annotated[
+        str | None, typer.Option("--mode", help="dense (by meaning), lexical (by words) or hybrid [the index's].")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="FIELD=PATTERN", help="Only passages of such a source, section, page, ..."),
+    ] = None,
     top_k: Annotated[int, typer.Option("--top-k", "-k", min=1, help="Passages to show.")] = 5,
     as_json: Json = False,
 ) -> None:
     """Find passages, with their scores and the words that match."""
     from raft.types import RetrievalMode
 
-    if mode not in set(RetrievalMode):
+    if mode is not None and mode not in set(RetrievalMode):
         raise InputError(f"--mode {mode!r} is unknown: give {', '.join(RetrievalMode)}")
     if not words.strip():
         raise InputError("the search is empty: give some words")
@@ -109,7 +122,8 @@ def search(
     from raft.index import Index
     from raft.index.inspection import highlighted
 
-    (found,) = Index.open(index).retrieve([words], top_k, RetrievalMode(mode))
+    chosen = RetrievalMode(mode) if mode else None
+    (found,) = Index.open(index).retrieve([words], top_k, chosen, _patterns(where or []))
     if as_json:
         rows = [{"score": hit.score, **asdict(hit.passage)} for hit in found]
         print(json.dumps(rows, ensure_ascii=False))
@@ -117,10 +131,20 @@ def search(
     begin, end = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
     for rank, hit in enumerate(found, 1):
         passage = hit.passage
-        print(f"[{rank}] {hit.score:.4f}  {passage.document_id}, characters {passage.start} to {passage.end}")
+        print(f"[{rank}] {hit.score:.4f}  {passage.place}" + (f"  ({passage.section})" if passage.section else ""))
         print("    " + highlighted(passage.text, words, begin, end).replace("\n", "\n    "))
     if not found:
         print("nothing was found: no passage shares a word with it")
+
+
+def _patterns(where: list[str]) -> dict[str, str]:
+    patterns = {}
+    for item in where:
+        field, equals, pattern = item.partition("=")
+        if not (equals and field and pattern) or field in patterns:
+            raise InputError(f"--where {item!r} is not FIELD=PATTERN with a field of its own: write --where page=3")
+        patterns[field] = pattern
+    return patterns
 
 
 @app.command()
@@ -178,7 +202,7 @@ def tune(
 @app.command()
 def evaluate(
     index: IndexDir,
-    questions: Annotated[Path, typer.Option("--questions", help="Questions to evaluate on, as JSON Lines.")],
+    questions: Annotated[Path, typer.Option("--questions", help="Questions to evaluate on.")],
     model: Annotated[list[str], typer.Option("--model", metavar="NAME=DIR", help="dsf=DIR or raft=DIR; repeatable.")],
     out: Out,
     recipe: RecipeFile = None,
@@ -228,7 +252,9 @@ def query(
 
         print(json.dumps(answer_body(answer), ensure_ascii=False))
     else:
-        _print_answer(answer)
+        from raft.display import print_answer
+
+        print_answer(answer)
 
 
 @app.command()
@@ -266,7 +292,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """All of it: index, generate, tune, evaluate. A stage whose inputs are unchanged is skipped."""
-    _check_paths(*paths, questions, train_questions)
+    _check_paths(*_local(paths), questions, train_questions)
     chosen = _recipe(recipe, sets, seed)
     from raft.display import display
     from raft.run import run as run_all
@@ -286,6 +312,13 @@ def init(
         raise InputError(f"{path} exists: give another path, or delete it first")
     path.write_text(commented_recipe(), encoding="utf-8")
     print(f"wrote {path}: change what you like and give it with --recipe {path}")
+
+
+def _local(paths: list[str]) -> list[Path]:
+    """Those of the paths that can be looked at at once."""
+    from raft.corpus.places import is_remote
+
+    return [Path(path) for path in paths if not is_remote(path)]
 
 
 def _check_paths(*paths: Path | None) -> None:
@@ -346,20 +379,6 @@ def _print_summary(summary: Summary, folder: Path, *, as_json: bool) -> None:
     for comparison in summary["comparisons"]:
         console.print(f"- {comparison['verdict']}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"report: {folder / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
-
-
-def _print_answer(answer: Answer) -> None:
-    print(answer.answer or "(the model wrote no answer)")
-    for quote in answer.quotes:
-        print(f'  "{quote.text}"\n    {quote.source}, characters {quote.start} to {quote.end}')
-    if answer.unverified:
-        print(f"  ({answer.unverified} claimed quotes were not found in their passage and are not shown)")
-    print("passages used:")
-    for number, scored in enumerate(answer.passages, 1):
-        passage = scored.passage
-        print(
-            f"  [{number}] {passage.document_id}, characters {passage.start} to {passage.end}, score {scored.score:.3f}"
-        )
 
 
 def main() -> None:

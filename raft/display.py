@@ -1,4 +1,4 @@
-"""What the terminal shows of work under way: bars with time left for people, plain lines for logs."""
+"""What the terminal shows: bars with time left for people, plain lines for logs, and answers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from raft.progress import Advance, Progress, Silent
+
+if TYPE_CHECKING:
+    from raft.query import Answer
 
 # A log wants a sign of life now and then, not a line a row.
 _LINE_SECONDS = 15.0
@@ -71,3 +75,15 @@ class Lines:
 
     def note(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
+
+
+def print_answer(answer: Answer) -> None:
+    """An answer with its quotes and passages, for a person, on standard output."""
+    print(answer.answer or "(the model wrote no answer)")
+    for quote in answer.quotes:
+        print(f'  "{quote.text}"\n    {quote.source}, characters {quote.start} to {quote.end}')
+    if answer.unverified:
+        print(f"  ({answer.unverified} claimed quotes were not found in their passage and are not shown)")
+    print("passages used:")
+    for number, scored in enumerate(answer.passages, 1):
+        print(f"  [{number}] {scored.passage.place}, score {scored.score:.3f}")

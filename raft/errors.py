@@ -17,7 +17,7 @@ class ModelError(RaftError):
     """A model or embedder that cannot be found, loaded or used with these inputs."""
 
 
-class MissingExtraError(RaftError):
+class MissingExtraError(InputError):
     """An optional dependency is not installed; the message names the pip command."""
 
     def __init__(self, purpose: str, extra: str) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from raft.errors import InputError
+from raft.types import RetrievalMode
 from raft.types import TuningMethod as TuningMethod
 
 
@@ -34,6 +35,15 @@ class VectorSearch(StrEnum):
     IVFPQ = "ivfpq"
 
 
+class RetrieveSettings(Settings):
+    """How an index is searched, by every stage alike: training, evaluation and serving."""
+
+    mode: RetrievalMode = Field(RetrievalMode.HYBRID, description="dense (by meaning), lexical (by words) or hybrid")
+    rerank: str = Field("", description="cross-encoder that ranks the candidates anew: a name or path, or nothing")
+    diversity: Share = Field(0.0, description="0 takes the best passages; towards 1 ever more different ones (MMR)")
+    candidates: Count = Field(50, description="passages that fusion, reranking and diversity choose from")
+
+
 class IndexSettings(Settings):
     embedder: str = Field("minilm", description="'minilm', or a sentence-transformers name or path")
     passage_tokens: int = Field(110, ge=16, description="largest passage, in tokens of the embedder")
@@ -44,6 +54,8 @@ class IndexSettings(Settings):
     )
     scan: bool = Field(False, description="count personal data and secrets in every document")
     redact: bool = Field(False, description="mask personal data and secrets before anything else is done")
+    passages: bool = Field(False, description="take rows of JSON Lines as passages, as they are")
+    retrieve: RetrieveSettings = RetrieveSettings()
 
 
 class NoOracle(StrEnum):
@@ -148,7 +160,7 @@ def commented_recipe() -> str:
                 lines.append(f"\n{indent}{name}:")
                 write(value, indent + "  ")
             else:
-                shown = str(value).lower() if isinstance(value, bool) else value
+                shown = str(value).lower() if isinstance(value, bool) else value if value != "" else '""'
                 lines.append(f"{indent}{name}: {shown}  # {about.description}")
 
     write(Recipe(), "")

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raft.artifacts import Stage, check_output, is_current, mark, read_jsonl, read_manifest
+from raft.corpus.places import Location, is_remote
+from raft.corpus.reading import find_files
 from raft.errors import ArtifactError, InputError
 from raft.examples import examples_fingerprint, generate_examples
 from raft.index import build_index, index_fingerprint
@@ -16,7 +18,7 @@ from raft.index.build import DUPLICATES
 from raft.index.reuse import DOCUMENTS
 from raft.models.embedder import load_embedder
 from raft.progress import Progress, Silent
-from raft.questions import read_questions, settle_evidence
+from raft.questions import QuestionFile, read_question_file, settle_evidence
 from raft.recipe import Recipe, TuningMethod
 from raft.swap import write_whole
 from raft.text import normalise_answer
@@ -38,7 +40,7 @@ _OURS = {RECIPE, *(Path(folder).parts[0] for folder in _STAGES)}
 
 
 def run(
-    paths: Sequence[Path],
+    paths: Sequence[Location],
     out: Path,
     questions: Path | None = None,
     train_questions: Path | None = None,
@@ -55,9 +57,12 @@ def run(
 
     _check_output(out, paths)
     _check_tunable(recipe.tune.model)
-    given = {path: read_questions(path) for path in (questions, train_questions) if path is not None}
+    given = {path: read_question_file(path) for path in (questions, train_questions) if path is not None}
     if questions is not None and train_questions is not None:
         _check_apart(questions, train_questions, given)
+    for path, file in given.items():
+        if file.left_out:
+            progress.note(f"{path}: {file}")
     index, examples, evaluation = out / "index", out / "examples", out / "evaluation"
 
     def stage(folder: Path, kind: Stage, work: str, do: Callable[[], object]) -> str:
@@ -68,12 +73,16 @@ def run(
             do()
         return read_manifest(folder).digest
 
+    # Found once for both, so that what comes from far away is fetched once.
+    found = find_files(paths)
     index_digest = stage(
         index,
         Stage.INDEX,
-        index_fingerprint(paths, recipe.index),
-        lambda: build_index(paths, index, recipe.index, recipe.seed, progress),
+        index_fingerprint(found, recipe.index),
+        partial(build_index, found, index, recipe.index, recipe.seed, progress),
     )
+    # What was kept of it may go: the stages below take hours.
+    del found
     mark(out, Stage.RUN)
     write_whole(out / RECIPE, json.dumps(recipe.model_dump(mode="json"), indent=2) + "\n")
     _check_questions(given, index, recipe.index.embedder)
@@ -83,7 +92,9 @@ def run(
         examples_fingerprint(index_digest, train_questions, recipe.generate, recipe.seed),
         lambda: generate_examples(index, examples, train_questions, recipe.generate, recipe.seed, progress),
     )
-    asked = given[questions] if questions is not None else _held_out(examples / "test.jsonl")
+    asked: QuestionFile | list[Question] = (
+        given[questions] if questions is not None else _held_out(examples / "test.jsonl")
+    )
     models = {str(method): out / "models" / method for method in (TuningMethod.DSF, TuningMethod.RAFT)}
     for method in (TuningMethod.DSF, TuningMethod.RAFT):
         work = model_fingerprint(examples_digest, method, recipe.tune, recipe.seed)
@@ -100,7 +111,7 @@ def run(
     return summary
 
 
-def _check_output(out: Path, paths: Sequence[Path]) -> None:
+def _check_output(out: Path, paths: Sequence[Location]) -> None:
     """Refuse an output folder that holds anything but a former run, or any of the documents."""
     if out.exists() and not out.is_dir():
         raise ArtifactError(f"{out} is not a folder: give --out another path")
@@ -111,7 +122,7 @@ def _check_output(out: Path, paths: Sequence[Path]) -> None:
     for folder, kind in _STAGES.items():
         check_output(out / folder, kind)
     for path in paths:
-        if path.resolve().is_relative_to(out.resolve()):
+        if not is_remote(path) and Path(path).resolve().is_relative_to(out.resolve()):
             raise InputError(f"{path} is in {out}, where the results go: give --out a folder beside the documents")
     if entries & _OURS:
         # A run of an older version, or one that was stopped early: nothing in it may be read as a document.
@@ -126,10 +137,12 @@ def _check_tunable(model: str) -> None:
         )
 
 
-def _check_apart(questions: Path, train_questions: Path, given: Mapping[Path, Sequence[Question]]) -> None:
+def _check_apart(questions: Path, train_questions: Path, given: Mapping[Path, QuestionFile]) -> None:
     """Refuse to train on a question of the evaluation, however it is spelt."""
-    trained = {normalise_answer(question.text) or question.text: question for question in given[train_questions]}
-    for question in given[questions]:
+    trained = {
+        normalise_answer(question.text) or question.text: question for question in given[train_questions].questions
+    }
+    for question in given[questions].questions:
         same = trained.get(normalise_answer(question.text) or question.text)
         if same is not None:
             raise InputError(
@@ -138,18 +151,18 @@ def _check_apart(questions: Path, train_questions: Path, given: Mapping[Path, Se
             )
 
 
-def _check_questions(given: Mapping[Path, Sequence[Question]], index: Path, embedder_name: str) -> None:
+def _check_questions(given: Mapping[Path, QuestionFile], index: Path, embedder_name: str) -> None:
     """Refuse evidence that the index does not hold, and questions that are longer than the embedder reads."""
     if not given:
         return
     known = {row["id"] for _, row in read_jsonl(index / DOCUMENTS)}
     repeats = {row["id"]: row["kept"] for _, row in read_jsonl(index / DUPLICATES)}
-    for path, questions in given.items():
-        settle_evidence(questions, known, repeats, index, path)
+    for path, file in given.items():
+        settle_evidence(file.questions, known, repeats, index, path)
     embedder = load_embedder(embedder_name)
-    for path, questions in given.items():
-        lengths = embedder.count_tokens([question.text for question in questions])
-        for question, length in zip(questions, lengths, strict=True):
+    for path, file in given.items():
+        lengths = embedder.count_tokens([question.text for question in file.questions])
+        for question, length in zip(file.questions, lengths, strict=True):
             if length > embedder.window:
                 raise InputError(
                     f"{path}: question '{question.id}' has {length} tokens, but embedder '{embedder_name}' reads at "

@@ -28,7 +28,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of a document: `text` is always exactly `document.text[start:end]` (characters)."""
+    """A piece of a document: `text` is always exactly `document.text[start:end]` (characters).
+
+    section: the headings that it stands under, outermost first, without the document's title; "" under none.
+    page: where it begins in a document with pages, counted from 1.
+    """
 
     id: str
     document_id: str
@@ -36,6 +40,14 @@ class Passage:
     text: str
     start: int
     end: int
+    section: str = ""
+    page: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Where a person finds it: document, page where there are any, and characters."""
+        page = "" if self.page is None else f"page {self.page}, "
+        return f"{self.document_id}, {page}characters {self.start} to {self.end}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,14 @@ LAYERS = [
     {"query"},
     {"display", "run", "cli"},
 ]
-HOMES = {"faiss": {"index/store.py", "index/approximate.py"}, "peft": {"tune/", "models/local.py"}}
+HOMES = {
+    "faiss": {"index/store.py", "index/approximate.py"},
+    "peft": {"tune/", "models/local.py"},
+    "fsspec": {"corpus/remote.py"},
+}
 # What `import raft` and `raft --help` must not pay for.
 HEAVY = ["torch", "transformers", "sentence_transformers", "datasets", "peft", "faiss", "scipy", "matplotlib"]
-HEAVY += ["bs4", "fastapi", "openai", "pydantic_settings"]
+HEAVY += ["bs4", "fastapi", "openai", "pydantic_settings", "fsspec"]
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

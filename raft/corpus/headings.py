@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 _ATX = re.compile(r"#{1,6}\s+(.*?)[\s#]*$")
 _UNDERLINE = re.compile(r"(=|-){3,}\s*$")
@@ -11,6 +12,8 @@ _RULE = re.compile(r"([-=_*~])(\s*\1){2,}\s*$")
 _FENCE = re.compile(r"\s*(```|~~~)")
 _MARKUP = re.compile(r"[*`]+|!?\[([^\]]*)\]\([^)]*\)")
 _LONGEST = 70
+# Markdown has six levels of headings; a line that only looks like one is taken for the seventh.
+_GUESSED = 7
 
 
 def first_heading(text: str) -> str:
@@ -27,7 +30,7 @@ def first_heading(text: str) -> str:
             words = lines[index]
         else:
             continue
-        if words := " ".join(_MARKUP.sub(r"\1", words).split()):
+        if words := _plain(words):
             return words
     return ""
 
@@ -50,6 +53,41 @@ def heading_lines(lines: Sequence[str]) -> list[bool]:
             or (alone_above and reads_as_heading(line) and (alone_below or line.isupper()))
         )
     return found
+
+
+class Heading(NamedTuple):
+    """A heading of a text: where its line begins and ends (characters), how deep it is (1 outermost), and its words."""
+
+    start: int
+    end: int
+    level: int
+    words: str
+
+
+def headings_of(text: str) -> list[Heading]:
+    """All headings with words, in order; a guessed one stands below every marked one."""
+    lines = text.splitlines(keepends=True)
+    bare = [line.rstrip() for line in lines]
+    found, start = [], 0
+    for index, (line, is_heading) in enumerate(zip(lines, heading_lines(bare), strict=True)):
+        end = start + len(line)
+        if is_heading and not _RULE.match(bare[index].strip()):
+            found.append(Heading(start, end, *_level_and_words(bare, index)))
+        start = end
+    return [heading for heading in found if heading.words]
+
+
+def _level_and_words(lines: Sequence[str], index: int) -> tuple[int, str]:
+    line = lines[index].strip()
+    if atx := _ATX.match(line):
+        return len(line) - len(line.lstrip("#")), _plain(atx.group(1))
+    if _is_underlined(lines, index):
+        return (1 if lines[index + 1].strip().startswith("=") else 2), _plain(line)
+    return _GUESSED, _plain(line)
+
+
+def _plain(words: str) -> str:
+    return " ".join(_MARKUP.sub(r"\1", words).split())
 
 
 def reads_as_heading(line: str) -> bool:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
-from raft.artifacts import stage_of
 from raft.corpus.parsing import READERS, ROWS, RowError, Skipped, can_read, why_not
+from raft.corpus.places import File, Location, UnopenedError, entries_at, shown
 from raft.corpus.sandbox import Results, Sandbox
 from raft.errors import InputError
 from raft.progress import Advance
 from raft.types import Document
 
-# A larger file is no document that a person reads.
-LARGEST_FILE = 200 << 20
+# Files that are hashed at once: one that comes from far away is mostly waited for.
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,121 +38,98 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The files below the given paths before any is opened: path of each by id, in order, and what is left out."""
+    """The files below the given paths before any is opened: each by its id, in order, and what is left out.
 
-    files: Mapping[str, Path]
+    where: the given paths, as messages name them.
+    """
+
+    files: Mapping[str, File]
     skipped: tuple[Skipped, ...]
+    where: str
 
 
-def find_files(paths: Sequence[Path]) -> Found:
+def find_files(paths: Sequence[Location]) -> Found:
     """Every file of a supported type. The id of a file is its path below the given folder, or its name.
 
-    Raises InputError for a path that does not exist, for two files with the same id, and where there is nothing.
+    paths: files and folders, and URLs of either as text. Raises InputError for a path that does not exist or cannot be
+    reached, for two files with the same id, and where there is nothing.
     """
-    files: dict[str, Path] = {}
+    files: dict[str, File] = {}
     skipped: list[Skipped] = []
     for given in paths:
-        if not given.exists():
-            raise InputError(f"{given} does not exist: check the path")
-        root = given.resolve()
-        for path, reason in _walk(root) if root.is_dir() else [(root, "")]:
-            name = path.relative_to(root).as_posix() if path != root else path.name
+        for entry in entries_at(given):
             # A name that is not UTF-8 could not be written down; its odd bytes are shown as a question mark.
-            source = unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "replace"))
-            if not reason and not can_read(path.name):
-                reason = why_not(path.name)
+            source = unicodedata.normalize("NFC", os.fsencode(entry.name).decode("utf-8", "replace"))
+            reason = entry.reason or ("" if can_read(entry.name) else why_not(entry.name))
             if reason:
                 skipped.append(Skipped(source, reason))
             elif source in files:
                 raise InputError(
-                    f"{path} and {files[source]} would both be document '{source}': "
+                    f"{entry.file} and {files[source]} would both be document '{source}': "
                     "rename one, or give their common folder"
                 )
             else:
-                files[source] = path
+                files[source] = entry.file
+    where = ", ".join(map(shown, paths))
     if not files:
-        where = ", ".join(map(str, paths)) or "the given paths"
         why = f" ({skipped[0].source}: {skipped[0].reason})" if skipped else ""
-        raise InputError(f"{where} holds no file of a supported type{why}: give {' '.join((*READERS, ROWS))}")
-    return Found(files, tuple(skipped))
-
-
-def _walk(root: Path) -> Iterator[tuple[Path, str]]:
-    """Everything below a folder in sorted order, each with the reason to leave it out, or "" for a file to read."""
-    try:
-        entries = sorted(root.iterdir(), key=lambda path: path.name)
-    except OSError as error:
-        yield root, f"the folder cannot be opened ({error.strerror})"
-        return
-    for path in entries:
-        if path.name.startswith("."):
-            yield path, "hidden"
-        elif path.is_symlink():
-            yield path, "a link: give what it points to as a path of its own"
-        elif path.is_dir():
-            if not _is_ours(path):
-                yield from _walk(path)
-        elif path.is_file():
-            yield path, ""
-        else:
-            yield path, "not a regular file"
-
-
-def _is_ours(folder: Path) -> bool:
-    """Whether raft itself wrote the folder: an artefact kept among the documents is not one of them."""
-    try:
-        return stage_of(folder) is not None
-    except OSError:
-        return False
+        raise InputError(
+            f"{where or 'the given paths'} holds no file of a supported type{why}: give {' '.join((*READERS, ROWS))}"
+        )
+    return Found(files, tuple(skipped), where)
 
 
 def read_documents(
-    paths: Sequence[Path],
+    paths: Sequence[Location] | Found,
     advance: Advance | None = None,
     known: Callable[[str, str], Results | None] = lambda file, digest: None,
 ) -> Reading:
-    """Read every file of a supported type in the given files and folders, in sorted order.
+    """Read every file of a supported type in the given files, folders and URLs, in sorted order.
 
-    `advance` is told as files are done. known: what a file with this id and sha256 gave before, or None. Raises
-    InputError for a missing path, for two documents with the same id, for a wrong row of JSON Lines (with its line
-    number), and where nothing at all can be read.
+    paths: also as `find_files` found them. `advance` is told as files are done. known: what a file with this id and
+    sha256 gave before, or None. Raises InputError for a missing path, for two documents with the same id, for a wrong
+    row of JSON Lines (with its line number), and where nothing at all can be read.
     """
-    found = find_files(paths)
+    found = paths if isinstance(paths, Found) else find_files(paths)
     gathered = _Gathered(found.skipped)
     with Sandbox(len(os.sched_getaffinity(0))) as sandbox:
 
-        def read(file: tuple[str, Path]) -> tuple[str | None, Results]:
-            source, path = file
+        def read(named: tuple[str, File]) -> tuple[str | None, Results]:
+            source, file = named
             try:
-                raw = _bytes_of(path)
-            except _UnopenedError as error:
+                raw = file.read()
+            except UnopenedError as error:
                 return None, [Skipped(source, str(error))]
             digest = hashlib.sha256(raw).hexdigest()
             try:
                 return digest, known(source, digest) or sandbox.parse(source, raw)
             except RowError as error:
-                raise InputError(f"{path}, {error}") from error
+                raise InputError(f"{file}, {error}") from error
 
-        for (source, path), (digest, results) in zip(
+        for (source, file), (digest, results) in zip(
             found.files.items(), sandbox.in_order(read, found.files.items()), strict=True
         ):
-            gathered.add(source, path, digest, results)
+            gathered.add(source, file, digest, results)
             if advance:
                 advance(1)
     if not gathered.documents:
         first = gathered.skipped[len(found.skipped)]
-        where = ", ".join(map(str, paths))
-        raise InputError(f"{where} holds no readable document ({first.source}: {first.reason}): give other files")
+        raise InputError(f"{found.where} holds no readable document ({first.source}: {first.reason}): give other files")
     return gathered.reading()
 
 
 def hash_files(found: Found) -> dict[str, str]:
     """The sha256 of every file that can be opened, by id: what `read_documents` finds as `files`, without parsing."""
-    hashes = {}
-    for source, path in found.files.items():
-        with suppress(_UnopenedError):
-            hashes[source] = hashlib.sha256(_bytes_of(path)).hexdigest()
-    return hashes
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        digests = pool.map(_digest, found.files.values())
+        return {source: digest for source, digest in zip(found.files, digests, strict=True) if digest is not None}
+
+
+def _digest(file: File) -> str | None:
+    try:
+        return hashlib.sha256(file.read(again=True)).hexdigest()
+    except UnopenedError:
+        return None
 
 
 class _Gathered:
@@ -167,40 +142,21 @@ class _Gathered:
         self._given: dict[str, tuple[str, ...]] = {lost.source: () for lost in passed_over}
         self._lost: dict[str, tuple[Skipped, ...]] = {lost.source: (lost,) for lost in passed_over}
 
-    def add(self, file: str, path: Path, digest: str | None, results: Results) -> None:
+    def add(self, source: str, file: File, digest: str | None, results: Results) -> None:
         if digest is not None:
-            self._hashes[file] = digest
-        self._given[file] = tuple(result.id for result in results if isinstance(result, Document))
+            self._hashes[source] = digest
+        self._given[source] = tuple(result.id for result in results if isinstance(result, Document))
         if lost := tuple(result for result in results if isinstance(result, Skipped)):
-            self._lost[file] = lost
+            self._lost[source] = lost
         for result in results:
             if isinstance(result, Skipped):
                 self.skipped.append(result)
             elif result.id in self.documents:
                 other = self.documents[result.id].source
-                raise InputError(f"{path}: document id '{result.id}' is taken by {other}: give each its own id")
+                raise InputError(f"{file}: document id '{result.id}' is taken by {other}: give each its own id")
             else:
                 self.documents[result.id] = result
 
     def reading(self) -> Reading:
         documents = tuple(self.documents.values())
         return Reading(documents, tuple(self.skipped), self._hashes, self._given, self._lost)
-
-
-class _UnopenedError(Exception):
-    """Why the bytes of a file were not read."""
-
-
-def _bytes_of(path: Path) -> bytes:
-    """The bytes of a regular file, which nobody has made a link or a pipe since it was found."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            about = os.fstat(descriptor)
-            if not stat.S_ISREG(about.st_mode):
-                raise _UnopenedError("not a regular file")
-            if about.st_size > LARGEST_FILE:
-                raise _UnopenedError(f"it is larger than {LARGEST_FILE >> 20} MB: split it")
-            return file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise _UnopenedError(f"it cannot be opened ({error.strerror})") from error

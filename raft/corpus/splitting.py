@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from raft.corpus.headings import heading_lines
+from raft.corpus.sections import WITHIN, Outline
 from raft.errors import InputError
 from raft.recipe import IndexSettings
 from raft.types import Document, Passage
@@ -32,15 +33,20 @@ _CHARACTERS_PER_TOKEN = 16
 _SMALLEST_LIMIT = 16
 
 
-def searchable_text(title: str, text: str) -> str:
-    """What is embedded and searched for a passage: the title of its document above its own text."""
-    return f"{title}\n{text}"
+def searchable_text(title: str, text: str, section: str = "") -> str:
+    """What is embedded and searched for a passage: the title of its document and its section above its own text.
+
+    A heading that stands in the text is not said twice.
+    """
+    above = WITHIN.join(heading for heading in section.split(WITHIN) if heading not in text)
+    return f"{title}\n{above}\n{text}" if above else f"{title}\n{text}"
 
 
 def split_documents(
     documents: Sequence[Document], count_tokens: CountTokens, window: int, settings: IndexSettings
 ) -> list[Passage]:
-    """Cut every document into passages of at most `settings.passage_tokens` tokens, title not counted.
+    """Cut every document into passages of at most `settings.passage_tokens` tokens, title and section not
+    counted.
 
     Every passage is the slice of its document from `start` to `end` (characters) and has no white space around it;
     together they hold all of the document but white space. A heading is kept with what follows it.
@@ -59,11 +65,18 @@ def split_documents(
             f"overlap_tokens is {settings.overlap_tokens}, but passage_tokens is {settings.passage_tokens}: "
             f"keep at least {_SMALLEST_LIMIT} tokens between them"
         )
-    return [
-        Passage(_passage_id(document, span), document.id, document.title, document.text[slice(*span)], *span)
-        for document in documents
-        for span in _passage_spans(document, count_tokens, window, settings)
-    ]
+    return [passage for document in documents for passage in _passages_of(document, count_tokens, window, settings)]
+
+
+def _passages_of(
+    document: Document, count_tokens: CountTokens, window: int, settings: IndexSettings
+) -> Iterator[Passage]:
+    outline = Outline(document)
+    above = searchable_text(document.title, "", outline.longest)
+    for span in _passage_spans(document, above, count_tokens, window, settings):
+        about = (outline.section(*span), outline.page(span[0]))
+        text = document.text[slice(*span)]
+        yield Passage(_passage_id(document, span), document.id, document.title, text, *span, *about)
 
 
 def _passage_id(document: Document, span: Span) -> str:
@@ -72,13 +85,14 @@ def _passage_id(document: Document, span: Span) -> str:
 
 
 def _passage_spans(
-    document: Document, count_tokens: CountTokens, window: int, settings: IndexSettings
+    document: Document, above: str, count_tokens: CountTokens, window: int, settings: IndexSettings
 ) -> Iterator[Span]:
-    room = window - count_tokens([searchable_text(document.title, "")])[0]
+    """above: the most that may stand above a passage of the document where it is embedded."""
+    room = window - count_tokens([above])[0]
     if room < _SMALLEST_LIMIT + settings.overlap_tokens:
         raise InputError(
-            f"document '{document.id}': its title leaves {room} of the embedder's {window} tokens for text: "
-            "shorten the title"
+            f"document '{document.id}': its title and headings leave {room} of the embedder's {window} tokens for "
+            "text: shorten them"
         )
     limit = min(settings.passage_tokens, room)
 

@@ -27,9 +27,12 @@ from raft.evaluate.summary import Ruler, Summary, summarise
 from raft.models.generator import Decoding, Generator, load_generator
 from raft.models.weights import public_name, weights_fingerprint
 from raft.progress import Progress, Silent
-from raft.questions import question_row, read_questions, settle_evidence
+from raft.questions import QuestionFile, question_row, read_question_file, settle_evidence
 from raft.recipe import EvaluateSettings
 from raft.types import Document, Prediction, Question, QuestionSource, Score, ScoredPassage
+
+# A file, what was read from one, or questions that were never in one.
+Questions = Sequence[Question] | QuestionFile | Path
 
 
 class Searchable(Protocol):
@@ -66,6 +69,7 @@ class _Plan:
     """All that decides the result, checked and read, before anything heavy is loaded."""
 
     questions: Sequence[Question]
+    omissions: Mapping[str, int]
     contestants: Sequence[Contestant]
     base_model: str
     settings: EvaluateSettings
@@ -82,7 +86,7 @@ class _Plan:
 
 def evaluate(
     index_dir: Path,
-    questions: Sequence[Question] | Path,
+    questions: Questions,
     models: Mapping[str, Path],
     out: Path,
     settings: EvaluateSettings,
@@ -105,7 +109,10 @@ def evaluate(
     """
     progress = progress or Silent()
     check_output(out, Stage.EVALUATION)
-    plan = _plan(index_dir, questions, models, settings, base_model, seed, source)
+    file = _question_file(questions)
+    plan = _plan(index_dir, file, models, settings, base_model, seed, source)
+    if file.left_out:
+        progress.note(f"evaluation: {file}")
     index = (open_index or _open_index)(index_dir)
     plan = replace(plan, questions=settle_evidence(plan.questions, index.documents, index.repeats, index_dir))
     with progress.task("Retrieve passages", len(plan.questions)) as advance:
@@ -132,7 +139,7 @@ def evaluate(
 
 def evaluation_fingerprint(
     index_dir: Path,
-    questions: Sequence[Question] | Path,
+    questions: Questions,
     models: Mapping[str, Path],
     settings: EvaluateSettings,
     base_model: str | None = None,
@@ -140,20 +147,20 @@ def evaluation_fingerprint(
     source: QuestionSource = QuestionSource.GIVEN,
 ) -> str:
     """The fingerprint that `evaluate` with these arguments will record: a folder that has it need not be made again."""
-    plan = _plan(index_dir, questions, models, settings, base_model, seed, source)
+    plan = _plan(index_dir, _question_file(questions), models, settings, base_model, seed, source)
     return fingerprint(Stage.EVALUATION, plan.recorded, plan.inputs)
 
 
 def _plan(
     index_dir: Path,
-    questions: Sequence[Question] | Path,
+    file: QuestionFile,
     models: Mapping[str, Path],
     settings: EvaluateSettings,
     base_model: str | None,
     seed: int,
     source: QuestionSource,
 ) -> _Plan:
-    asked = read_questions(questions) if isinstance(questions, Path) else list(questions)
+    asked = file.questions
     if not asked:
         raise InputError("there are no questions to evaluate on: give at least one")
     if len({question.id for question in asked}) < len(asked):
@@ -167,7 +174,15 @@ def _plan(
         "questions": hash_json([question_row(question) for question in asked]),
         **{f"model {one.name}": one.manifest.digest for one in contestants},
     }
-    return _Plan(asked, contestants, base, settings, seed, source, inputs)
+    if file.left_out:
+        inputs["left out"] = hash_json(file.omissions)
+    return _Plan(asked, file.omissions, contestants, base, settings, seed, source, inputs)
+
+
+def _question_file(questions: Questions) -> QuestionFile:
+    if isinstance(questions, Path):
+        return read_question_file(questions)
+    return questions if isinstance(questions, QuestionFile) else QuestionFile(tuple(questions))
 
 
 def _open_index(folder: Path) -> Searchable:
@@ -223,4 +238,5 @@ def _write(
         (draft.path / "report.html").write_text(page, encoding="utf-8")
         count = len(plan.questions)
         counts = {"questions": count, "arms": len(summary["arms"]), "predictions": len(predictions)}
-        draft.finish(Stage.EVALUATION, plan.recorded, plan.inputs, counts, Ledger(count, count))
+        ledger = Ledger(count + sum(plan.omissions.values()), count, plan.omissions)
+        draft.finish(Stage.EVALUATION, plan.recorded, plan.inputs, counts, ledger)

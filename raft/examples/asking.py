@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from raft.errors import ModelError
 from raft.examples.composing import Candidate, Reason
 from raft.examples.spelling import respell
+from raft.examples.wording import asks_for, keeps_its_thread
 from raft.index import Index
 from raft.models.generator import Decoding, Generator
 from raft.models.weights import public_name
@@ -67,6 +68,10 @@ def _check_form(passage: Passage, written: str, seen: set[str]) -> Question | Re
         return Reason.ANSWER_TOO_LONG
     if not parsed.question.endswith("?") or not _MIN_WORDS <= len(words) <= _MAX_WORDS:
         return Reason.NOT_A_QUESTION
+    if not keeps_its_thread(parsed.question):
+        return Reason.NOT_A_QUESTION
+    if not asks_for(parsed.question, parsed.answer):
+        return Reason.OTHER_KIND
     if _REFERS.search(parsed.question):
         return Reason.REFERS_TO_PASSAGE
     if locate(parsed.answer, parsed.question) is not None:

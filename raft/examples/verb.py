@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from raft.artifacts import Ledger, Manifest, Stage, fingerprint, hash_file, write_jsonl, writing
+from raft.artifacts import Ledger, Manifest, Stage, fingerprint, hash_path, write_jsonl, writing
 from raft.errors import InputError
 from raft.examples.asking import Rejected, round_trip, write_questions
 from raft.examples.card import dataset_card
@@ -20,7 +20,7 @@ from raft.index import Index
 from raft.models.generator import Generator, load_generator
 from raft.models.weights import public_name, weights_fingerprint
 from raft.progress import Progress, Silent
-from raft.questions import read_questions, settle_evidence
+from raft.questions import LeftOut, QuestionFile, read_question_file, settle_evidence
 from raft.recipe import ExampleSettings
 from raft.text import Source, normalise_answer
 from raft.types import Example, Passage, Question
@@ -45,22 +45,23 @@ def generate_examples(
 ) -> Manifest:
     """Write `train.jsonl`, `validation.jsonl`, `test.jsonl`, `rejected.jsonl`, `splits.jsonl` and a dataset card.
 
-    questions: JSON Lines to train on, and documents that none of them speaks of are the unseen ones; without it the
-    model writes questions for the documents that are not held out as unseen. Every candidate ends as a row or in
-    `rejected.jsonl` with its reason. Raises InputError, ArtifactError or ModelError; nothing is half-written.
+    questions: to train on, in any form that `read_question_file` reads; documents that none of them speaks of are the
+    unseen ones. Without it the model writes questions for the documents that are not held out as unseen. Every
+    candidate ends as a row or in `rejected.jsonl` with its reason, and so does what was left out of the question file.
+    Raises InputError, ArtifactError or ModelError; nothing is half-written.
     """
-    given = read_questions(questions) if questions is not None else None
+    file = read_question_file(questions) if questions is not None else QuestionFile(())
     index = Index.open(index_dir)
     with writing(out, Stage.EXAMPLES) as draft:
         rng = Random(seed)
         documents = sorted({passage.document_id for passage in index.passages})
-        if given is None:
+        if questions is None:
             splits = split_by_document(documents, settings, rng)
             generator = generator or load_generator(settings.model)
             candidates, rejected = _written(index, splits, generator, settings, seed, progress)
         else:
             settings = _without_unseen(settings)
-            given = settle_evidence(given, index.documents, index.repeats, index.folder)
+            given = settle_evidence(file.questions, index.documents, index.repeats, index.folder)
             candidates, rejected = _brought(index, given)
             asked = {c.oracle.document_id for c in candidates if c.oracle is not None}
             asked |= {document_id for question in given for document_id in question.document_ids}
@@ -72,14 +73,15 @@ def generate_examples(
             # A question that nothing answers belongs to no document; refusing is learnt in training.
             home = splits[candidate.oracle.document_id] if candidate.oracle is not None else Split.TRAIN
             rows[home].append(example)
+        reasons = Counter(str(reason) for _, _, reason in rejected) + Counter(file.omissions)
         if not rows[Split.TRAIN]:
-            raise InputError(_nothing_left(rejected))
+            raise InputError(_nothing_left(reasons))
         for split in (Split.TRAIN, Split.VALIDATION, Split.TEST):
             write_jsonl(draft.path / f"{split}.jsonl", (asdict(example) for example in rows[split]))
-        write_jsonl(draft.path / "rejected.jsonl", (_rejected_row(*item) for item in rejected))
+        lost = [*(_left_out_row(item) for item in file.left_out), *(_rejected_row(*item) for item in rejected)]
+        write_jsonl(draft.path / "rejected.jsonl", lost)
         write_splits(draft.path, splits)
-        reasons = Counter(str(reason) for _, _, reason in rejected)
-        ledger = Ledger(len(composed) + len(rejected), len(composed), dict(reasons))
+        ledger = Ledger(len(composed) + reasons.total(), len(composed), dict(reasons))
         counts = {str(split): len(rows[split]) for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)}
         counts |= {f"{split}_documents": sum(s is split for s in splits.values()) for split in Split}
         (draft.path / "README.md").write_text(dataset_card(counts, ledger, settings), encoding="utf-8")
@@ -102,7 +104,7 @@ def _work(
     inputs = {"index": index_digest}
     if questions is not None:
         settings = _without_unseen(settings)
-        inputs["questions"] = hash_file(questions)
+        inputs["questions"] = hash_path(questions)
     else:
         inputs["model"] = weights_fingerprint(settings.model)
     return {**settings.model_dump(mode="json"), "model": public_name(settings.model), "seed": seed}, inputs
@@ -143,11 +145,14 @@ def _brought(index: Index, questions: Sequence[Question]) -> tuple[list[Candidat
     # Taken apart once and not for every question: whole documents are long.
     has_context = any(question.context is not None for question in questions)
     sources = {d.id: Source(d.text) for d in index.documents.values()} if has_context else {}
+    # Nor looked for again for each question of one paragraph, of which SQuAD has five.
+    contexts = {question.context for question in questions}
+    holding = {context: _holding(context, sources, passages_of) for context in contexts}
     retrieved = index.retrieve([question.text for question in questions], _DISTRACTOR_DEPTH)
     kept: list[Candidate] = []
     rejected: list[Rejected] = []
     for question, scored in zip(questions, retrieved, strict=True):
-        evidence, pool = "context", _holding_context(question, sources, passages_of)
+        evidence, pool = "context", holding[question.context]
         if not pool:
             evidence = "named"
             pool = [passage for document_id in question.document_ids for passage in passages_of[document_id]]
@@ -163,14 +168,14 @@ def _brought(index: Index, questions: Sequence[Question]) -> tuple[list[Candidat
     return kept, rejected
 
 
-def _holding_context(
-    question: Question, sources: Mapping[str, Source], passages_of: Mapping[str, Sequence[Passage]]
+def _holding(
+    context: str | None, sources: Mapping[str, Source], passages_of: Mapping[str, Sequence[Passage]]
 ) -> list[Passage]:
-    """The passages that overlap the question's own context, where some document holds it; else none."""
-    if question.context is None:
+    """The passages that overlap a question's own context, where some document holds it; else none."""
+    if context is None:
         return []
     for document_id, source in sources.items():
-        span = source.locate(question.context)
+        span = source.locate(context)
         if span is not None:
             inside = passages_of.get(document_id, ())
             return [passage for passage in inside if passage.start < span[1] and span[0] < passage.end]
@@ -219,10 +224,15 @@ def _rejected_row(candidate: Candidate | Passage, text: str, reason: Reason) -> 
     }
 
 
-def _nothing_left(rejected: Sequence[Rejected]) -> str:
-    reasons = Counter(str(reason) for _, _, reason in rejected).most_common(3)
-    listed = ", ".join(f"{count} x {reason}" for reason, count in reasons)
+def _left_out_row(item: LeftOut) -> dict[str, Any]:
+    """What the question file holds and is no question, in the form of the other rejected rows."""
+    nothing: dict[str, Any] = {"question_id": None, "answers": [], "passage_id": None, "document_id": None}
+    return {"reason": str(item.reason), "text": item.text, **nothing, "place": item.place}
+
+
+def _nothing_left(reasons: Counter[str]) -> str:
+    listed = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
     return (
-        f"no training row is left of {len(rejected)} candidates ({listed}): "
+        f"no training row is left of {reasons.total()} candidates ({listed}): "
         "add documents or questions, or lower num_distractors"
     )

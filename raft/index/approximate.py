@@ -7,6 +7,7 @@ is approximate; how much that loses is measured when the index is built.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import faiss
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raft.errors import ArtifactError
-from raft.index.store import Ranking, VectorStore, best_of, unit
+from raft.index.store import Ranking, Rows, VectorStore, best_of, unit
 from raft.recipe import VectorSearch
 
 GRAPH = "approximate.faiss"
@@ -96,8 +97,17 @@ class ApproximateStore:
         self._vectors = unit(vectors)
         self._graph = graph
 
-    def search(self, queries: NDArray[np.float32], count: int) -> list[Ranking]:
-        """The best rows for each query that the index comes upon, best first, equal scores in the order of the rows."""
+    def rows(self, chosen: Sequence[int]) -> NDArray[np.float32]:
+        """The unit vectors of some rows, (number of rows, dimension)."""
+        return self._vectors[list(chosen)]
+
+    def search(self, queries: NDArray[np.float32], count: int, only: Rows | None = None) -> list[Ranking]:
+        """The best rows for each query that the index comes upon, best first, equal scores in the order of the rows.
+
+        only: the rows to look among, in order, which are then all compared.
+        """
+        if only is not None:
+            return [best_of(only, self._vectors[only] @ query, count) for query in unit(queries)]
         wanted = min(max(_CANDIDATES * count, _FEWEST_CANDIDATES), len(self._vectors))
         if not len(queries) or not wanted:
             return [[] for _ in queries]

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from raft.artifacts import Ledger, Manifest, Stage, check_output, fingerprint, write_jsonl, writing
 from raft.corpus import Reading, read_documents, searchable_text, split_documents
-from raft.corpus.duplicates import without_duplicates
+from raft.corpus.duplicates import Duplicate, without_duplicates
+from raft.corpus.passages import as_passages
 from raft.corpus.personal import count_personal, redacted
+from raft.corpus.places import Location
 from raft.corpus.reading import Found, find_files, hash_files
 from raft.errors import InputError
-from raft.index.reuse import DOCUMENTS, FILES, PASSAGES, SKIPPED, Standing
+from raft.index.reuse import DOCUMENTS, FILES, PASSAGES, SKIPPED, Standing, standing_manifest
 from raft.models.embedder import Embedder, embedder_fingerprint, load_embedder
+from raft.models.reranker import reranker_fingerprint
 from raft.progress import Progress, Silent
 from raft.recipe import IndexSettings, VectorSearch
 from raft.swap import recover
@@ -26,7 +29,7 @@ _SILENT = Silent()
 
 
 def build_index(
-    paths: Sequence[Path],
+    paths: Sequence[Location] | Found,
     out: Path,
     settings: IndexSettings,
     seed: int = 0,
@@ -38,30 +41,30 @@ def build_index(
     Where `out` is an index already, files that are as they were are not read again and no text is embedded twice; the
     result is that of a build from nothing. Where nothing changed at all, nothing is done.
 
-    seed: taken so that all verbs are called alike; nothing here is random. embedder: one that is already loaded.
+    paths: files and folders, URLs of either as text, or what `find_files` found there. seed: taken so that all verbs
+    are called alike; nothing here is random. embedder: one that is already loaded.
     Raises InputError where nothing can be read, ModelError for an embedder that cannot be used, ArtifactError where
     `out` holds something else.
     """
     check_output(out, Stage.INDEX)
     recover(out)
-    standing = Standing.load(out)
+    before = standing_manifest(out)
     expected = embedder.fingerprint if embedder else embedder_fingerprint(settings.embedder)
-    found = find_files(paths)
-    if standing.manifest is not None and standing.manifest.fingerprint == _fingerprint(found, settings, expected):
+    found = _found(paths)
+    if before is not None and before.fingerprint == _fingerprint(found, settings, expected):
         progress.note("nothing has changed")
-        return standing.manifest
+        return before
+    standing = Standing.load(out)
     with progress.task("Reading documents", len(found.files)) as advance:
-        reading = read_documents(paths, advance, standing.results)
+        reading = read_documents(found, advance, standing.results)
     for lost in reading.skipped:
         progress.note(f"skipped {lost.source}: {lost.reason}")
-    personal = _personal(reading.documents) if settings.scan or settings.redact else None
-    documents = tuple(map(redacted, reading.documents)) if settings.redact else reading.documents
-    documents, duplicates = without_duplicates(documents, settings.duplicate_similarity)
-    for double in duplicates:
-        progress.note(f"skipped {double.id}: it says what {double.kept} says (likeness {double.similarity:.2f})")
     embedder = embedder or load_embedder(settings.embedder)
-    passages = _passages(documents, embedder, settings, standing)
-    texts = [searchable_text(passage.title, passage.text) for passage in passages]
+    content = _content(reading, embedder, settings, standing)
+    documents, passages = content.documents, content.passages
+    for double in content.duplicates:
+        progress.note(f"skipped {double.id}: it says what {double.kept} says (likeness {double.similarity:.2f})")
+    texts = [searchable_text(passage.title, passage.text, passage.section) for passage in passages]
     with progress.task("Embedding passages", len(passages)) as advance:
         vectors = standing.encode(texts, embedder, advance)
 
@@ -85,10 +88,10 @@ def build_index(
         write_jsonl(draft.path / DOCUMENTS, map(asdict, documents))
         write_jsonl(draft.path / PASSAGES, map(asdict, passages))
         write_jsonl(draft.path / SKIPPED, map(asdict, reading.skipped))
-        write_jsonl(draft.path / DUPLICATES, map(asdict, duplicates))
+        write_jsonl(draft.path / DUPLICATES, map(asdict, content.duplicates))
         write_jsonl(draft.path / FILES, _files(reading))
-        if personal is not None:
-            write_jsonl(draft.path / PERSONAL, personal)
+        if content.personal is not None:
+            write_jsonl(draft.path / PERSONAL, content.personal)
         save_vectors(draft.path / VECTORS, vectors)
         WordStore.build(texts).save(draft.path / WORDS)
         counts = {}
@@ -103,25 +106,53 @@ def build_index(
             "documents": len(documents),
             "passages": len(passages),
             "skipped": len(reading.skipped),
-            "duplicates": len(duplicates),
-            "personal": sum(sum(row["found"].values()) for row in personal or ()),
+            "duplicates": len(content.duplicates),
+            "personal": sum(sum(row["found"].values()) for row in content.personal or ()),
         }
         work = _recorded(settings, embedder.fingerprint)
-        draft.finish(Stage.INDEX, work, reading.files, counts, _ledger(reading, documents))
+        draft.finish(Stage.INDEX, work, reading.files, counts, _ledger(reading, content))
     assert draft.manifest is not None
     return draft.manifest
 
 
-def index_fingerprint(paths: Sequence[Path], settings: IndexSettings) -> str:
+def index_fingerprint(paths: Sequence[Location] | Found, settings: IndexSettings) -> str:
     """What the manifest of an index of these files and settings has as its fingerprint, without making it.
 
     Raises InputError and ModelError as `build_index` does.
     """
-    return _fingerprint(find_files(paths), settings, embedder_fingerprint(settings.embedder))
+    return _fingerprint(_found(paths), settings, embedder_fingerprint(settings.embedder))
+
+
+def _found(paths: Sequence[Location] | Found) -> Found:
+    return paths if isinstance(paths, Found) else find_files(paths)
 
 
 def _fingerprint(found: Found, settings: IndexSettings, embedder: str) -> str:
     return fingerprint(Stage.INDEX, _recorded(settings, embedder), hash_files(found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What becomes of the documents that were read; `personal` where it was to be counted."""
+
+    documents: Sequence[Document]
+    passages: Sequence[Passage]
+    duplicates: Sequence[Duplicate]
+    personal: Sequence[Mapping[str, Any]] | None
+
+
+def _content(reading: Reading, embedder: Embedder, settings: IndexSettings, standing: Standing) -> _Content:
+    personal = _personal(reading.documents) if settings.scan or settings.redact else None
+    documents: Sequence[Document] = reading.documents
+    if settings.redact:
+        documents = [redacted(document) for document in documents]
+    if settings.passages:
+        documents, cut = as_passages(documents)
+        documents, duplicates = without_duplicates(documents, settings.duplicate_similarity)
+        kept = {document.id for document in documents}
+        return _Content(documents, [one for one in cut if one.document_id in kept], duplicates, personal)
+    documents, duplicates = without_duplicates(documents, settings.duplicate_similarity)
+    return _Content(documents, _passages(documents, embedder, settings, standing), duplicates, personal)
 
 
 def _passages(
@@ -154,7 +185,11 @@ def _files(reading: Reading) -> list[dict[str, Any]]:
 
 
 def _recorded(settings: IndexSettings, embedder: str) -> Mapping[str, Any]:
-    return {**settings.model_dump(mode="json"), "embedder_fingerprint": embedder}
+    fingerprints = {
+        "embedder_fingerprint": embedder,
+        "reranker_fingerprint": reranker_fingerprint(settings.retrieve.rerank),
+    }
+    return {**settings.model_dump(mode="json"), **fingerprints}
 
 
 def _personal(documents: Sequence[Document]) -> list[dict[str, Any]]:
@@ -166,9 +201,9 @@ def _personal(documents: Sequence[Document]) -> list[dict[str, Any]]:
     return [{"source": source, "found": dict(counts)} for source, counts in found.items()]
 
 
-def _ledger(reading: Reading, documents: Sequence[Document]) -> Ledger:
-    """Files found = indexed + skipped; a file is indexed where any document of it is."""
-    kept = {document.id for document in documents}
+def _ledger(reading: Reading, content: _Content) -> Ledger:
+    """Files found = indexed + skipped; a file is indexed where any document, or row, of it is."""
+    kept = {document.id for document in content.documents} | {passage.id for passage in content.passages}
     lost = [file for file, ids in reading.given.items() if not kept.intersection(ids)]
     repeats = "it says what another file says"
     rejected = Counter(repeats if reading.given[file] else reading.lost[file][0].reason for file in lost)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from raft.artifacts import Manifest, Stage, of_one_generation, read_jsonl, verified
+from raft.corpus import searchable_text
 from raft.corpus.duplicates import Duplicate
 from raft.errors import ArtifactError, InputError
 from raft.index.approximate import GRAPH, ApproximateStore, load_approximate, search_for
 from raft.index.build import DUPLICATES
-from raft.index.fusion import DEPTH, reciprocal_rank_fusion
+from raft.index.filters import matching
+from raft.index.fusion import marginal_relevance, reciprocal_rank_fusion
 from raft.index.reuse import DOCUMENTS, PASSAGES, SKIPPED
 from raft.index.store import VECTORS, WORDS, Ranking, VectorStore, WordStore, load_vectors
 from raft.models.embedder import Embedder, load_embedder
-from raft.recipe import VectorSearch
+from raft.models.reranker import Reranker
+from raft.recipe import RetrieveSettings, VectorSearch, parse_settings
 from raft.types import Document, Passage, RetrievalMode, ScoredPassage
 
 T = TypeVar("T")
@@ -41,10 +46,12 @@ class Index:
         # The id of the document that was kept, by the id of each that repeats it.
         self.repeats: Mapping[str, str] = {}
         self.passages: tuple[Passage, ...] = tuple(passages)
-        self._by_id = {passage.id: passage for passage in passages}
+        self._row_of = {passage.id: row for row, passage in enumerate(passages)}
         self._vectors = vectors
         self._words = words
         self._embedder = embedder
+        self._reranker: Reranker | None = None
+        self._how = parse_settings(RetrieveSettings, manifest.settings["retrieve"], f"the manifest of {folder}")
         self._lock = threading.Lock()
         if embedder is not None:
             self._check(embedder)
@@ -76,37 +83,75 @@ class Index:
     def passage(self, passage_id: str) -> Passage:
         """The passage with this id. Raises ArtifactError where the index has none."""
         try:
-            return self._by_id[passage_id]
+            return self.passages[self._row_of[passage_id]]
         except KeyError:
             raise ArtifactError(
                 f"{self.folder} has no passage {passage_id}: it was made from another index; run the later stages again"
             ) from None
 
     def retrieve(
-        self, questions: Sequence[str], k: int, mode: RetrievalMode = RetrievalMode.HYBRID
+        self,
+        questions: Sequence[str],
+        k: int,
+        mode: RetrievalMode | None = None,
+        where: Mapping[str, str] | None = None,
     ) -> list[list[ScoredPassage]]:
         """The `k` best passages for each question, best first; fewer where the index, or its shared words, have fewer.
 
-        The score is the cosine (dense), BM25 (lexical) or the sum of reciprocal ranks among the best 50 of both
-        (hybrid; Cormack et al. 2009). Equal scores are ordered by passage id. All questions are embedded together.
-        Raises InputError where k is below 1, ModelError for a question that is longer than the embedder reads.
+        The score is the cosine (dense), BM25 (lexical) or the sum of reciprocal ranks among the best of both (hybrid;
+        Cormack et al. 2009), or a reranker's. Equal scores are ordered by passage id; with a diversity the order is
+        that of maximal marginal relevance. All questions are embedded together.
+
+        mode: instead of the one that the index was made with. where: only passages whose fields match these patterns
+        (see `matching`). Raises InputError where k is below 1 or a field is unknown, ModelError for a question that is
+        longer than the embedder reads.
         """
         if k < 1:
             raise InputError(f"k is {k}: ask for at least 1 passage")
-        depth = max(k, DEPTH) if mode is RetrievalMode.HYBRID else k
+        how = self._how
+        mode = mode or how.mode
+        chooses = mode is RetrievalMode.HYBRID or how.rerank or how.diversity
+        depth = max(k, how.candidates) if chooses else k
+        only = matching(self.passages, self.documents, where) if where else None
         rankings: list[list[Ranking]] = []
         if mode is not RetrievalMode.LEXICAL:
-            rankings.append(self._vectors.search(self._loaded_embedder().encode(questions), depth))
+            rankings.append(self._vectors.search(self._loaded_embedder().encode(questions), depth, only))
         if mode is not RetrievalMode.DENSE:
-            rankings.append(self._words.search(questions, depth))
-        return [self._scored(found, k) for found in zip(*rankings, strict=True)]
+            rankings.append(self._words.search(questions, depth, only))
+        pairs = zip(questions, zip(*rankings, strict=True), strict=True)
+        return [self._chosen(question, self._scored(found), k) for question, found in pairs]
 
-    def _scored(self, rankings: Sequence[Ranking], k: int) -> list[ScoredPassage]:
+    def _scored(self, rankings: Sequence[Ranking]) -> list[ScoredPassage]:
         scores = dict(rankings[0])
         if len(rankings) > 1:
             scores = reciprocal_rank_fusion([[row for row, _ in ranking] for ranking in rankings])
-        best = sorted(scores, key=lambda row: (-scores[row], self.passages[row].id))[:k]
-        return [ScoredPassage(self.passages[row], scores[row]) for row in best]
+        return _best_first(ScoredPassage(self.passages[row], score) for row, score in scores.items())
+
+    def _chosen(self, question: str, found: list[ScoredPassage], k: int) -> list[ScoredPassage]:
+        """The `k` passages to give of what was found: as they are, ranked anew, or as unlike as is wanted."""
+        how = self._how
+        if how.rerank and found:
+            texts = [searchable_text(hit.passage.title, hit.passage.text, hit.passage.section) for hit in found]
+            scores = self._loaded_reranker().score(question, texts[: how.candidates])
+            found = _best_first(ScoredPassage(hit.passage, float(s)) for hit, s in zip(found, scores, strict=False))
+        if how.diversity and found:
+            scores = np.array([hit.score for hit in found], np.float32)
+            vectors = self._vectors.rows([self._row_of[hit.passage.id] for hit in found])
+            found = [found[place] for place in marginal_relevance(scores, vectors, k, how.diversity)]
+        return found[:k]
+
+    def _loaded_reranker(self) -> Reranker:
+        with self._lock:
+            if self._reranker is None:
+                reranker = Reranker(self._how.rerank)
+                expected = self.manifest.settings["reranker_fingerprint"]
+                if reranker.fingerprint != expected:
+                    raise ArtifactError(
+                        f"{self.folder} was made with reranker {expected[:8]}, but '{reranker.name}' is "
+                        f"{reranker.fingerprint[:8]}: run `raft index` again"
+                    )
+                self._reranker = reranker
+            return self._reranker
 
     def _loaded_embedder(self) -> Embedder:
         with self._lock:
@@ -123,6 +168,10 @@ class Index:
                 f"{self.folder} was made with embedder {expected[:8]}, "
                 f"but '{embedder.name}' is {embedder.fingerprint[:8]}: run `raft index` again"
             )
+
+
+def _best_first(found: Iterable[ScoredPassage]) -> list[ScoredPassage]:
+    return sorted(found, key=lambda hit: (-hit.score, hit.passage.id))
 
 
 def _vector_store(standing: Path, manifest: Manifest, count: int) -> VectorStore | ApproximateStore:

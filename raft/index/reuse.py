@@ -26,6 +26,22 @@ if TYPE_CHECKING:
 DOCUMENTS, PASSAGES, SKIPPED, FILES = "documents.jsonl", "passages.jsonl", "skipped.jsonl", "files.jsonl"
 
 
+def standing_manifest(folder: Path) -> Manifest | None:
+    """The manifest of the index in a folder, whose files are as it says; None where there is none of this version."""
+    try:
+        return of_one_generation(folder, _manifest)
+    except ArtifactError:
+        return None
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    from importlib import metadata
+
+    manifest = verified(folder, Stage.INDEX)
+    ours = manifest.versions["raft-tuning"] == metadata.version("raft-tuning") and FILES in manifest.outputs
+    return manifest if ours else None
+
+
 class Standing:
     """An index as it stands; empty where there is none, or none whose parts could be used."""
 
@@ -46,10 +62,8 @@ class Standing:
 
     @classmethod
     def _load(cls, folder: Path) -> Standing:
-        from importlib import metadata
-
-        standing, manifest = cls(), verified(folder, Stage.INDEX)
-        if manifest.versions["raft-tuning"] != metadata.version("raft-tuning") or FILES not in manifest.outputs:
+        standing, manifest = cls(), _manifest(folder)
+        if manifest is None:
             return standing
         standing.manifest = manifest
         standing._documents = {row["id"]: Document(**row) for _, row in read_jsonl(folder / DOCUMENTS)}
@@ -57,7 +71,8 @@ class Standing:
         for passage in passages:
             standing._passages.setdefault(passage.document_id, []).append(passage)
         standing._vectors = _vectors(folder, passages)
-        if not manifest.settings["redact"]:
+        # Documents that were masked, or put together from rows, are not what their files gave.
+        if not (manifest.settings["redact"] or manifest.settings["passages"]):
             standing._results = _results(folder, standing._documents)
         return standing
 
@@ -70,7 +85,7 @@ class Standing:
         """The passages of a document that is as it was, where it was split as `settings` say; else None."""
         if self.manifest is None or self._documents.get(document.id) != document:
             return None
-        names = ("embedder", "passage_tokens", "overlap_tokens")
+        names = ("embedder", "passage_tokens", "overlap_tokens", "passages")
         same = all(self.manifest.settings[name] == getattr(settings, name) for name in names)
         return self._passages.get(document.id, []) if same else None
 
@@ -91,7 +106,7 @@ def _vectors(folder: Path, passages: Sequence[Passage]) -> Mapping[str, NDArray[
     from raft.index.store import VECTORS, load_vectors
 
     vectors = load_vectors(folder / VECTORS, len(passages))
-    texts = (searchable_text(passage.title, passage.text) for passage in passages)
+    texts = (searchable_text(passage.title, passage.text, passage.section) for passage in passages)
     return dict(zip(texts, vectors, strict=True))
 
 

@@ -23,6 +23,7 @@ from raft.errors import ArtifactError
 
 VECTORS, WORDS = "vectors.npy", "bm25"
 Ranking = list[tuple[int, float]]
+Rows = NDArray[np.int64]
 # Scores are compared to this many decimals: the last bits change with the size of a batch.
 _DECIMALS = 6
 # More candidates than wanted, so that equal scores at the end of the list are told apart by us and not by FAISS.
@@ -39,12 +40,23 @@ class VectorStore:
         self._index = faiss.IndexFlatIP(vectors.shape[1])
         self._index.add(unit(vectors))
 
-    def search(self, queries: NDArray[np.float32], count: int) -> list[Ranking]:
-        """The `count` best rows for each query, best first, equal scores in the order of the rows."""
-        wanted = min(count + _SPARE, self._index.ntotal)
+    def rows(self, chosen: Sequence[int]) -> NDArray[np.float32]:
+        """The unit vectors of some rows, (number of rows, dimension)."""
+        found: NDArray[np.float32] = self._index.reconstruct_batch(np.asarray(chosen, np.int64))
+        return found
+
+    def search(self, queries: NDArray[np.float32], count: int, only: Rows | None = None) -> list[Ranking]:
+        """The `count` best rows for each query, best first, equal scores in the order of the rows.
+
+        only: the rows to look among, in order; all without it.
+        """
+        wanted = min(count + _SPARE, self._index.ntotal if only is None else len(only))
         if not len(queries) or not wanted:
             return [[] for _ in queries]
-        scores, rows = self._index.search(unit(queries), wanted)
+        chosen = None
+        if only is not None:
+            chosen = faiss.SearchParameters(sel=faiss.IDSelectorBatch(only))  # type: ignore[call-arg]  # stub lacks it
+        scores, rows = self._index.search(unit(queries), wanted, params=chosen)
         return [best_of(found, line, count) for found, line in zip(rows, scores, strict=True)]
 
 
@@ -84,16 +96,19 @@ class WordStore:
     def save(self, folder: Path) -> None:
         self._model.save(folder, allow_pickle=False, show_progress=False)
 
-    def search(self, queries: Sequence[str], count: int) -> list[Ranking]:
-        """The `count` best rows for each query, best first; rows that share no word with it are left out."""
-        return [self._search(query, count) for query in queries]
+    def search(self, queries: Sequence[str], count: int, only: Rows | None = None) -> list[Ranking]:
+        """The `count` best rows for each query, best first; rows that share no word with it are left out.
 
-    def _search(self, query: str, count: int) -> Ranking:
+        only: the rows to look among, in order; all without it.
+        """
+        return [self._search(query, count, only) for query in queries]
+
+    def _search(self, query: str, count: int, only: Rows | None) -> Ranking:
         known = words(query)
         if not known:
             return []
         scores = self._model.get_scores(known)
-        rows = np.flatnonzero(scores > 0)
+        rows = np.flatnonzero(scores > 0) if only is None else only[scores[only] > 0]
         if len(rows) > count:
             limit = np.partition(scores[rows], -count)[-count]
             rows = rows[scores[rows] >= limit]

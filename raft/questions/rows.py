@@ -1,0 +1,132 @@
+"""One row of a question file as a question, and back: what every format comes down to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from raft.artifacts import hash_json
+from raft.errors import InputError
+from raft.types import Question
+
+# Each row with its place in the file ("line 3"), which messages and records name.
+Rows = Iterable[tuple[str, Mapping[str, Any]]]
+
+FIELDS = frozenset({"id", "question", "answers", "document_ids", "context", "unanswerable", "kind"})
+
+
+class Omission(StrEnum):
+    """Why something in a question file, though well-formed, is no question."""
+
+    NOT_ACCEPTED = "no accepted answer"
+    NO_QUESTION = "no question before the accepted answer"
+    NOT_TEXT = "question or accepted answer is not plain text"
+    REPEATED = "the same question and answers stand in the file before"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What a question file holds and no stage uses: its place in the file, the reason, and its words."""
+
+    place: str
+    reason: Omission
+    text: str
+
+
+def question_row(question: Question) -> dict[str, Any]:
+    """A question as one line of a file: `read_questions` gives the same question back."""
+    row: dict[str, Any] = {"id": question.id, "question": question.text, "answers": list(question.answers)}
+    if question.document_ids:
+        row["document_ids"] = list(question.document_ids)
+    if question.context is not None:
+        row["context"] = question.context
+    if question.unanswerable:
+        row["unanswerable"] = True
+    if question.kind:
+        row["kind"] = question.kind
+    return row
+
+
+def question_of(row: Mapping[str, Any], where: str, *, make_id: bool = False) -> Question:
+    """A row as a question. make_id: where it has no id, take one from its content.
+
+    `answers` are texts, or in the form of SQuAD records with a `text`; as SQuAD 2.0 has it, an empty list of those
+    means that nothing answers the question. Raises InputError that begins with `where`.
+    """
+    if make_id and row.get("id") is None:
+        row = {**row, "id": _content_id(row)}
+    number, text = _string(row, "id", where), _string(row, "question", where)
+    row = _plain(row)
+    unanswerable = row.get("unanswerable")
+    if not isinstance(unanswerable, bool | None):
+        raise InputError(f"{where}: 'unanswerable' must be true or false, not {unanswerable!r}: correct it")
+    answers = _strings(row, "answers", where)
+    if unanswerable and answers:
+        raise InputError(f"{where}: it has answers and is marked unanswerable: remove one of the two")
+    if not unanswerable and not answers:
+        raise InputError(f"{where}: 'answers' is missing or empty: add one, or \"unanswerable\": true")
+    return Question(
+        id=number,
+        text=text,
+        answers=answers,
+        document_ids=_strings(row, "document_ids", where),
+        context=_string(row, "context", where) if row.get("context") is not None else None,
+        unanswerable=bool(unanswerable),
+        kind=_string(row, "kind", where) if row.get("kind") else "",
+    )
+
+
+def with_one_answer(row: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """A row of a table, whose answers may stand in a column `answer` that holds one."""
+    answer = row.get("answer")
+    if answer is not None and row.get("answers") is not None:
+        raise InputError(f"{where}: it has both 'answer' and 'answers': keep one of the two columns")
+    return {**row, **({"answers": [answer]} if answer is not None else {})}
+
+
+def as_text(value: Any) -> Any:
+    """An id that is a number as text, as formats of others have it; whatever else it is stays as it is."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _content_id(row: Mapping[str, Any]) -> str:
+    said = {name: row[name] for name in sorted(FIELDS & set(row)) if row[name] is not None}
+    return hash_json(said)[:16]
+
+
+def _plain(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row with answers in the form of SQuAD as texts, each once, since its annotators often agree."""
+    answers = row.get("answers")
+    if isinstance(answers, Mapping):
+        texts = answers.get("text")
+    elif isinstance(answers, list) and answers and all(isinstance(answer, Mapping) for answer in answers):
+        texts = [answer.get("text") for answer in answers]
+    else:
+        return row
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        return row
+    nothing = {} if texts or row.get("unanswerable") is not None else {"unanswerable": True}
+    return {**row, "answers": list(dict.fromkeys(texts)), **nothing}
+
+
+def _string(row: Mapping[str, Any], name: str, where: str) -> str:
+    if name not in row:
+        near = ", ".join(sorted(set(row) - FIELDS)) or "nothing else"
+        raise InputError(f"{where}: '{name}' is missing (found besides the known fields: {near}): add it")
+    value = row[name]
+    if not isinstance(value, str):
+        raise InputError(f"{where}: '{name}' must be text, not {value!r}: correct it")
+    if not value.strip():
+        raise InputError(f"{where}: '{name}' is empty: fill it in")
+    return value
+
+
+def _strings(row: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:
+    values = row.get(name)
+    if values is None:
+        return ()
+    if not isinstance(values, list) or not all(isinstance(value, str) and value.strip() for value in values):
+        raise InputError(f"{where}: '{name}' must be a list of non-empty texts, not {values!r}: correct it")
+    return tuple(values)
