@@ -23,7 +23,7 @@ LAYERS = [
     {"tune"},
     {"evaluate"},
     {"query"},
-    {"display", "run", "cli"},
+    {"display", "run", "commands", "cli"},
 ]
 HOMES = {"faiss": {"index/store.py", "index/approximate.py"}, "peft": {"tune/", "models/local.py"}}
 # What `import raft` and `raft --help` must not pay for.

@@ -1,0 +1,48 @@
+"""The verbs on training sets that need no recipe: `raft export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from raft.errors import InputError
+
+
+def export(
+    examples: Annotated[Path, typer.Option("--examples", help="Folder that `raft generate` made.")],
+    layout: Annotated[
+        str, typer.Option("--format", help="openai-chat, messages, prompt-completion, alpaca or hf (a dataset folder).")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; replaced whole if raft made it.")],
+    max_tokens: Annotated[
+        int | None, typer.Option("--max-tokens", min=1, help="Name the rows that are longer than this [no check].")
+    ] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option("--tokenizer", help="Whose tokens are counted: a name or path [that of mini].")
+    ] = None,
+) -> None:
+    """Write a training set in the layout of another trainer, with the prompts that serving shows."""
+    from raft.artifacts import Stage, check_stage
+    from raft.types import ExportFormat
+
+    if layout not in set(ExportFormat):
+        raise InputError(f"--format {layout!r} is unknown: give {', '.join(ExportFormat)}")
+    if tokenizer is not None and max_tokens is None:
+        raise InputError(f"--tokenizer {tokenizer} counts nothing without a limit: add --max-tokens, or leave it out")
+    check_stage(examples, Stage.EXAMPLES)
+    from raft.examples.export import SPLITS, export_examples
+    from raft.models.weights import MINI
+
+    done = export_examples(examples, out, ExportFormat(layout), max_tokens, tokenizer or MINI)
+    counts = done.manifest.counts
+    print(f"{', '.join(f'{counts[split]} {split}' for split in SPLITS)} rows as {layout} in {out}")
+    if empty := [str(split) for split in SPLITS if not counts[split]]:
+        print(f"no file for {' and '.join(empty)}: there are no such rows")
+    if done.too_long is None:
+        return
+    whose = tokenizer or "mini, the embedded default (name that of your model with --tokenizer)"
+    print(f"{len(done.too_long)} rows are longer than {max_tokens} tokens; tokenizer: {whose}")
+    for row in done.too_long:
+        print(f"{row.split} row {row.row}: {row.tokens} tokens (id {row.id})")
