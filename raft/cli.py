@@ -310,6 +310,7 @@ def init(
 
 
 app.command()(commands.export)
+app.command()(commands.audit)
 
 
 def _check_paths(*paths: Path | None) -> None:

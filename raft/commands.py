@@ -1,7 +1,8 @@
-"""The verbs on training sets that need no recipe: `raft export`."""
+"""The verbs that look at training sets and need no recipe: `raft export` and `raft audit`."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -46,3 +47,32 @@ def export(
     print(f"{len(done.too_long)} rows are longer than {max_tokens} tokens; tokenizer: {whose}")
     for row in done.too_long:
         print(f"{row.split} row {row.row}: {row.tokens} tokens (id {row.id})")
+
+
+def audit(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A RAFT training file: JSON or JSON Lines.")],
+    index: Annotated[
+        Path | None, typer.Option("--index", help="Also name passages that stand in no document of this index.")
+    ] = None,
+    oracle_fraction: Annotated[
+        float | None,
+        typer.Option("--oracle-fraction", min=0, max=1, help="Share of rows that should show their oracle."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
+) -> None:
+    """Find the faults of anyone's RAFT training file, by row. Exit code 1 where there are any."""
+    if not file.is_file():
+        what = "a folder" if file.is_dir() else "not there"
+        raise InputError(
+            f"{file} is {what}: name a JSON or JSON Lines file (`Dataset.to_json` writes one of a dataset)"
+        )
+    from raft.artifacts import Stage, check_stage
+
+    if index is not None:
+        check_stage(index, Stage.INDEX)
+    from raft.audit import audit_file
+
+    report = audit_file(file, index, oracle_fraction)
+    print(json.dumps(report.as_json(), ensure_ascii=False) if as_json else report.as_text())
+    if report.findings:
+        raise typer.Exit(1)

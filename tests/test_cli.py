@@ -10,7 +10,7 @@ import pytest
 from raft import cli
 from raft.display import print_summary
 
-VERBS = ("index", "search", "generate", "tune", "evaluate", "query", "serve", "run", "init", "export")
+VERBS = ("index", "search", "generate", "tune", "evaluate", "query", "serve", "run", "init", "export", "audit")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -132,6 +132,8 @@ def test_a_model_of_another_index_is_refused_before_it_is_loaded(notes_index: Pa
         ("serve --index nope", "nope does not exist"),
         ("export --examples nope --format alpaca --out n1/out", "nope does not exist"),
         ("export --examples . --format csv --out n1/out", "'csv' is unknown: give openai-chat, messages"),
+        ("audit nope.jsonl", "nope.jsonl is not there"),
+        ("audit .", ". is a folder"),
     ],
 )
 def test_what_is_not_there_is_said_before_anything_heavy_is_imported_and_nothing_is_made(

@@ -20,6 +20,7 @@ LAYERS = [
     {"corpus"},
     {"index"},
     {"examples"},
+    {"audit"},
     {"tune"},
     {"evaluate"},
     {"query"},

@@ -7,6 +7,7 @@ import pytest
 from datasets import DatasetDict, load_dataset, load_from_disk
 
 from raft.artifacts import Stage, read_jsonl, verified
+from raft.audit import audit_file
 from raft.errors import ArtifactError, ModelError
 from raft.examples import generate_examples
 from raft.examples.export import export_examples
@@ -139,6 +140,15 @@ def test_the_tokens_of_a_named_tokenizer_are_counted_with_its_chat_template(
     contents = [*(message["content"] for message in prompt.messages), row["target"]]
     assert first.tokens == sum(len(text.encode()) for text in contents) + template
     assert done.manifest.settings["tokenizer"] == "llama"
+
+
+def test_what_raft_makes_and_exports_is_clean_by_its_own_audit(examples: Path, tmp_path: Path) -> None:
+    for split in ("train", "validation", "test"):
+        assert audit_file(examples / f"{split}.jsonl").findings == ()
+    for layout in JSON_FORMATS:
+        export_examples(examples, tmp_path / layout, layout)
+        report = audit_file(tmp_path / layout / "train.jsonl")
+        assert report.findings == () and report.rows == len(rows(examples, "train"))
 
 
 def test_a_split_without_rows_gets_no_file_and_the_command_says_so(notes_index: Path, tmp_path: Path, call) -> None:
