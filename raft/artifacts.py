@@ -39,6 +39,7 @@ class Stage(StrEnum):
     EXAMPLES = "examples"
     MODEL = "model"
     EVALUATION = "evaluation"
+    EXPORT = "export"
     RUN = "run"
 
 

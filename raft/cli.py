@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from raft import commands
 from raft.errors import InputError, RaftError
 
 if TYPE_CHECKING:
-    from raft.evaluate.summary import Summary
     from raft.recipe import Recipe
 
 app = typer.Typer(
@@ -223,11 +223,11 @@ def evaluate(
     for tuned in models.values():
         _check_artefact(tuned, "model")
     chosen = _recipe(recipe, sets, seed)
-    from raft.display import display
+    from raft.display import display, print_summary
     from raft.evaluate import evaluate as evaluate_arms
 
     result = evaluate_arms(index, questions, models, out, chosen.evaluate, None, chosen.seed, display(quiet=quiet))
-    _print_summary(result.summary, out, as_json=as_json)
+    print_summary(result.summary, out, as_json=as_json)
 
 
 @app.command()
@@ -294,11 +294,11 @@ def run(
     """All of it: index, generate, tune, evaluate. A stage whose inputs are unchanged is skipped."""
     _check_paths(*_local(paths), questions, train_questions)
     chosen = _recipe(recipe, sets, seed)
-    from raft.display import display
+    from raft.display import display, print_summary
     from raft.run import run as run_all
 
     summary = run_all(paths, out, questions, train_questions, chosen, display(quiet=quiet))
-    _print_summary(summary, out / "evaluation", as_json=as_json)
+    print_summary(summary, out / "evaluation", as_json=as_json)
 
 
 @app.command()
@@ -312,6 +312,10 @@ def init(
         raise InputError(f"{path} exists: give another path, or delete it first")
     path.write_text(commented_recipe(), encoding="utf-8")
     print(f"wrote {path}: change what you like and give it with --recipe {path}")
+
+
+app.command()(commands.export)
+app.command()(commands.audit)
 
 
 def _local(paths: list[str]) -> list[Path]:
@@ -355,30 +359,6 @@ def _recipe(path: Path | None, sets: list[str] | None, seed: int | None) -> Reci
     if seed is not None:
         raw["seed"] = seed
     return parse_settings(Recipe, raw, "settings")
-
-
-def _print_summary(summary: Summary, folder: Path, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(summary, ensure_ascii=False))
-        return
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    from raft.evaluate import comparison_table
-
-    (arm, f1, *others), *rows = comparison_table(summary)
-    # Without an edge, and with one word a line in the headings, the widest numbers fit a terminal of 80 columns.
-    table = Table(title=f"{summary['questions']} questions, the same for every arm", box=SIMPLE_HEAD, show_edge=False)
-    for heading in (arm, f1, *(name.replace(" ", "\n") for name in others)):
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(*row)
-    console = Console()
-    console.print(table)
-    for comparison in summary["comparisons"]:
-        console.print(f"- {comparison['verdict']}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"report: {folder / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
 
 
 def main() -> None:

@@ -1,16 +1,19 @@
-"""What the terminal shows: bars with time left for people, plain lines for logs, and answers."""
+"""What the terminal shows: bars with time left for people, plain lines for logs, answers, and the table of arms."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raft.progress import Advance, Progress, Silent
 
 if TYPE_CHECKING:
+    from raft.evaluate.summary import Summary
     from raft.query import Answer
 
 # A log wants a sign of life now and then, not a line a row.
@@ -87,3 +90,28 @@ def print_answer(answer: Answer) -> None:
     print("passages used:")
     for number, scored in enumerate(answer.passages, 1):
         print(f"  [{number}] {scored.passage.place}, score {scored.score:.3f}")
+
+
+def print_summary(summary: Summary, folder: Path, *, as_json: bool) -> None:
+    """The arms side by side and every verdict; as one JSON object where asked for."""
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from raft.evaluate import comparison_table
+
+    (arm, f1, *others), *rows = comparison_table(summary)
+    # Without an edge, and with one word a line in the headings, the widest numbers fit a terminal of 80 columns.
+    table = Table(title=f"{summary['questions']} questions, the same for every arm", box=SIMPLE_HEAD, show_edge=False)
+    for heading in (arm, f1, *(name.replace(" ", "\n") for name in others)):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    console.print(table)
+    for comparison in summary["comparisons"]:
+        console.print(f"- {comparison['verdict']}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"report: {folder / 'report.html'}", highlight=False, markup=False, soft_wrap=True)

@@ -69,6 +69,20 @@ class Prompt:
         parts = ["".join(segment.text for segment in part) for part in (self.system, self.user) if part]
         return "\n\n".join(parts)
 
+    @property
+    def plain(self) -> tuple[Segment, ...]:
+        """The prompt in one run, as a model without a chat template is shown it; its target follows at once."""
+        gap = (_template("\n\n"),) if self.system else ()
+        return (*self.system, *gap, *self.user, _template("\n"))
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The prompt as a chat, in the form that OpenAI's interface has made common."""
+        return [
+            {"role": "system", "content": joined(self.system)},
+            {"role": "user", "content": joined(self.user)},
+        ]
+
 
 class PromptStyle(StrEnum):
     """COMPACT is what the embedded model was trained on; CHAT spells the instruction out for any other model."""
@@ -88,6 +102,7 @@ class Showable(Protocol):
 
 
 _PASSAGE_END = _template("\n")
+_PASSAGES, _ASKED = "Passages:\n", "\nQuestion: "
 
 
 def passages_prompt(question: str, passages: Sequence[Showable], style: PromptStyle) -> Prompt:
@@ -96,8 +111,24 @@ def passages_prompt(question: str, passages: Sequence[Showable], style: PromptSt
     if style is PromptStyle.COMPACT:
         return Prompt((), (_template(READ), _content(question), *shown))
     # The constant part stands first and the question last, so that servers can reuse the prefix.
-    user = (_template("Passages:\n"), *shown, _template("\nQuestion: "), _content(question))
+    user = (_template(_PASSAGES), *shown, _template(_ASKED), _content(question))
     return Prompt((_template(_ANSWER_INSTRUCTION),), user)
+
+
+def read_passages_prompt(text: str) -> tuple[str, tuple[str, ...]] | None:
+    """Question and passages of a chat prompt, as `passages_prompt` joined them; None where the text is no such prompt.
+
+    A passage that had a title begins with it: where the title ends, the text alone does not say.
+    """
+    shown, asked, question = text.partition(_PASSAGES)[2].rpartition(_ASKED)
+    if not asked or not shown.startswith("[1] "):
+        return None
+    passages: list[str] = []
+    rest = shown.removeprefix("[1] ")
+    while rest:
+        passage, mark, rest = rest.partition(f"\n[{len(passages) + 2}] ")
+        passages.append(passage if mark else passage.removesuffix("\n"))
+    return question.removesuffix("\n"), tuple(passages)
 
 
 def closed_book_prompt(question: str, style: PromptStyle) -> Prompt:

@@ -133,6 +133,16 @@ class Example:
     provenance: Mapping[str, str]
 
 
+class ExportFormat(StrEnum):
+    """OPENAI_CHAT holds what OpenAI's fine-tuning takes and nothing else; the others keep the id of each row."""
+
+    OPENAI_CHAT = "openai-chat"
+    MESSAGES = "messages"
+    PROMPT_COMPLETION = "prompt-completion"
+    ALPACA = "alpaca"
+    HF = "hf"
+
+
 class Context(StrEnum):
     """What an arm shows beside the question."""
 

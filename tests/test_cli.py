@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from raft import cli
+from raft.display import print_summary
 
-VERBS = ("index", "search", "generate", "tune", "evaluate", "query", "serve", "run", "init")
+VERBS = ("index", "search", "generate", "tune", "evaluate", "query", "serve", "run", "init", "export", "audit")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -129,6 +130,10 @@ def test_a_model_of_another_index_is_refused_before_it_is_loaded(notes_index: Pa
         ("evaluate --index . --questions nope.jsonl --model raft=nope --out n1/out", "has no manifest.json"),
         ("query Why? --index nope", "nope does not exist"),
         ("serve --index nope", "nope does not exist"),
+        ("export --examples nope --format alpaca --out n1/out", "nope does not exist"),
+        ("export --examples . --format csv --out n1/out", "'csv' is unknown: give openai-chat, messages"),
+        ("audit nope.jsonl", "nope.jsonl is not there"),
+        ("audit .", ". is a folder"),
     ],
 )
 def test_what_is_not_there_is_said_before_anything_heavy_is_imported_and_nothing_is_made(
@@ -190,7 +195,7 @@ def test_the_table_of_arms_fits_eighty_columns_without_breaking_a_cell(capsys: p
         "regimes": {name: {"arms": arms} for name in ("seen", "unseen")},
         "comparisons": [],
     }
-    cli._print_summary(summary, Path("out"), as_json=False)  # type: ignore[arg-type]
+    print_summary(summary, Path("out"), as_json=False)  # type: ignore[arg-type]
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     headings = " ".join(lines[: next(place for place, line in enumerate(lines) if "base" in line)])

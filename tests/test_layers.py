@@ -20,10 +20,11 @@ LAYERS = [
     {"corpus"},
     {"index"},
     {"examples"},
+    {"audit"},
     {"tune"},
     {"evaluate"},
     {"query"},
-    {"display", "run", "cli"},
+    {"display", "run", "commands", "cli"},
 ]
 HOMES = {
     "faiss": {"index/store.py", "index/approximate.py"},

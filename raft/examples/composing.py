@@ -18,7 +18,7 @@ from raft.text import contains_answer, normalise_answer
 from raft.types import Example, ExampleKind, Passage, Question, Quote, ShownPassage
 
 # Above this share of common words a passage says what the oracle says, and is no distractor.
-_NEAR_DUPLICATE = 0.8
+NEAR_DUPLICATE = 0.8
 
 
 class Reason(StrEnum):
@@ -60,7 +60,7 @@ def choose_distractors(
             break
         if passage.id in seen or passage.text in texts or contains_answer(passage.text, question.answers):
             continue
-        if oracle is not None and _overlap(passage.text, oracle.text) > _NEAR_DUPLICATE:
+        if oracle is not None and overlap(passage.text, oracle.text) > NEAR_DUPLICATE:
             continue
         seen.add(passage.id)
         texts.add(passage.text)
@@ -68,7 +68,8 @@ def choose_distractors(
     return chosen
 
 
-def _overlap(one: str, other: str) -> float:
+def overlap(one: str, other: str) -> float:
+    """The share of their words that two passages have in common, 0 to 1."""
     ours, theirs = set(normalise_answer(one).split()), set(normalise_answer(other).split())
     return len(ours & theirs) / max(1, len(ours | theirs))
 

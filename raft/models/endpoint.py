@@ -6,12 +6,12 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from raft.errors import MissingExtraError, ModelError
 from raft.models.generator import Decoding, Generation
 from raft.progress import Advance
-from raft.prompts import Prompt, PromptStyle, joined
+from raft.prompts import Prompt, PromptStyle
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -70,15 +70,13 @@ class EndpointGenerator:
         """One call with its retries; a fault that stays is an error, never an empty answer."""
         from openai import APIConnectionError, APIStatusError, InternalServerError, OpenAIError, RateLimitError
 
+        messages: Any = prompt.messages  # the client's own type is a union of six
         for attempt in range(_TRIES):
             began = time.perf_counter()
             try:
                 reply = self._client.chat.completions.create(
                     model=self._model,
-                    messages=[
-                        {"role": "system", "content": joined(prompt.system)},
-                        {"role": "user", "content": joined(prompt.user)},
-                    ],
+                    messages=messages,
                     max_tokens=decoding.max_new_tokens,
                     temperature=decoding.temperature,
                     top_p=decoding.top_p,

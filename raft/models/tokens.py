@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from jinja2 import TemplateError
 
+from raft.errors import ModelError
+from raft.models.weights import MINI, MINI_FOLDER
 from raft.prompts import Prompt, PromptStyle, Segment
 
 if TYPE_CHECKING:
@@ -21,6 +23,24 @@ _INSIDE_NUMBER = re.compile(r"(?<=\d) ?([.:/-]) ?(?=\d)")
 _THOUSANDS = re.compile(r"(?<!\d)(\d{1,3}) ?, ?(?=\d{3}(?!\d))")
 _BEFORE_CLOSING = re.compile(r" ([.,;:!?%)\]])")
 _AFTER_OPENING = re.compile(r"([(\[]) ")
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model by its name, without the weights. Raises ModelError where there is none."""
+    import transformers
+
+    if name == MINI:
+        # Its configuration is of a class of ours, which transformers knows once it is imported.
+        import raft.models.mini.modeling  # noqa: F401
+    source = str(MINI_FOLDER) if name == MINI else name
+    try:
+        tokenizer: PreTrainedTokenizerBase = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"tokenizer {name!r} cannot be loaded ({reason}): give a local folder or a hub name"
+        ) from error
+    return tokenizer
 
 
 def encode_segments(tokenizer: PreTrainedTokenizerBase, segments: Sequence[Segment]) -> list[int]:
@@ -47,10 +67,8 @@ class Codec:
             return encode_segments(self.tokenizer, prompt.user)
         if self.tokenizer.chat_template:
             return encode_segments(self.tokenizer, self._rendered(prompt))
-        gap, end = Segment("\n\n", False), Segment("\n", False)
-        segments = (*prompt.system, *((gap,) if prompt.system else ()), *prompt.user, end)
         before, after = self._added_tokens()
-        return [*before, *encode_segments(self.tokenizer, segments), *(after if self.seq2seq else ())]
+        return [*before, *encode_segments(self.tokenizer, prompt.plain), *(after if self.seq2seq else ())]
 
     def target_ids(self, target: Sequence[Segment]) -> list[int]:
         """Ids of what the model is to write, with the token that ends it."""

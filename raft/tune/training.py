@@ -21,12 +21,12 @@ from transformers import (
 )
 
 from raft.errors import ModelError
+from raft.examples.rows import TrainingRow
 from raft.models.hardware import has_fast_bfloat16, pick_device
 from raft.models.local import LoadedModel, without_peft_noise
 from raft.models.mini.modeling import MiniConfig
 from raft.progress import Advance
 from raft.recipe import TuneSettings
-from raft.tune.rows import TrainingRow
 
 IGNORED = -100
 

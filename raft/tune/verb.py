@@ -43,9 +43,9 @@ def tune(
         # Late: these load torch and transformers.
         import torch
 
+        from raft.examples.rows import read_rows
         from raft.models.hardware import pick_device, pick_dtype
         from raft.models.local import load_model
-        from raft.tune.rows import read_rows
         from raft.tune.training import encode_rows, optimiser_steps, train
 
         device = pick_device()

@@ -11,13 +11,13 @@ import torch
 from raft.artifacts import Stage, read_jsonl, verified
 from raft.errors import ArtifactError, ModelError
 from raft.examples import generate_examples
+from raft.examples.rows import read_rows
 from raft.models.generator import Decoding, load_generator
 from raft.models.local import load_model
 from raft.models.tuned import read_tuned
 from raft.prompts import PromptStyle, closed_book_prompt, joined
 from raft.recipe import ExampleSettings, TuneSettings, TuningMethod
 from raft.tune import model_fingerprint, tune
-from raft.tune.rows import read_rows
 from raft.tune.training import IGNORED, Collator, encode_rows
 
 QUESTIONS = [

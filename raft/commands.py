@@ -1,0 +1,78 @@
+"""The verbs that look at training sets and need no recipe: `raft export` and `raft audit`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from raft.errors import InputError
+
+
+def export(
+    examples: Annotated[Path, typer.Option("--examples", help="Folder that `raft generate` made.")],
+    layout: Annotated[
+        str, typer.Option("--format", help="openai-chat, messages, prompt-completion, alpaca or hf (a dataset folder).")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; replaced whole if raft made it.")],
+    max_tokens: Annotated[
+        int | None, typer.Option("--max-tokens", min=1, help="Name the rows that are longer than this [no check].")
+    ] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option("--tokenizer", help="Whose tokens are counted: a name or path [that of mini].")
+    ] = None,
+) -> None:
+    """Write a training set in the layout of another trainer, with the prompts that serving shows."""
+    from raft.artifacts import Stage, check_stage
+    from raft.types import ExportFormat
+
+    if layout not in set(ExportFormat):
+        raise InputError(f"--format {layout!r} is unknown: give {', '.join(ExportFormat)}")
+    if tokenizer is not None and max_tokens is None:
+        raise InputError(f"--tokenizer {tokenizer} counts nothing without a limit: add --max-tokens, or leave it out")
+    check_stage(examples, Stage.EXAMPLES)
+    from raft.examples.export import SPLITS, export_examples
+    from raft.models.weights import MINI
+
+    done = export_examples(examples, out, ExportFormat(layout), max_tokens, tokenizer or MINI)
+    counts = done.manifest.counts
+    print(f"{', '.join(f'{counts[split]} {split}' for split in SPLITS)} rows as {layout} in {out}")
+    if empty := [str(split) for split in SPLITS if not counts[split]]:
+        print(f"no file for {' and '.join(empty)}: there are no such rows")
+    if done.too_long is None:
+        return
+    whose = tokenizer or "mini, the embedded default (name that of your model with --tokenizer)"
+    print(f"{len(done.too_long)} rows are longer than {max_tokens} tokens; tokenizer: {whose}")
+    for row in done.too_long:
+        print(f"{row.split} row {row.row}: {row.tokens} tokens (id {row.id})")
+
+
+def audit(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A RAFT training file: JSON or JSON Lines.")],
+    index: Annotated[
+        Path | None, typer.Option("--index", help="Also name passages that stand in no document of this index.")
+    ] = None,
+    oracle_fraction: Annotated[
+        float | None,
+        typer.Option("--oracle-fraction", min=0, max=1, help="Share of rows that should show their oracle."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
+) -> None:
+    """Find the faults of anyone's RAFT training file, by row. Exit code 1 where there are any."""
+    if not file.is_file():
+        what = "a folder" if file.is_dir() else "not there"
+        raise InputError(
+            f"{file} is {what}: name a JSON or JSON Lines file (`Dataset.to_json` writes one of a dataset)"
+        )
+    from raft.artifacts import Stage, check_stage
+
+    if index is not None:
+        check_stage(index, Stage.INDEX)
+    from raft.audit import audit_file
+
+    report = audit_file(file, index, oracle_fraction)
+    print(json.dumps(report.as_json(), ensure_ascii=False) if as_json else report.as_text())
+    if report.findings:
+        raise typer.Exit(1)
