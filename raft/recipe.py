@@ -68,6 +68,7 @@ class NoOracle(StrEnum):
 class ExampleSettings(Settings):
     model: str = Field("mini", description="model that writes the questions")
     questions_per_passage: Count = Field(4, description="questions to write for each passage, before filtering")
+    drafts: Count = Field(3, description="drafts that `mini` writes for each of them; it puts forward the likeliest")
     num_distractors: int = Field(2, ge=0, le=MAX_PASSAGES - 1, description="distractors shown beside the oracle")
     oracle_fraction: Share = Field(1.0, description="share of examples that show their oracle")
     no_oracle: NoOracle = Field(NoOracle.REFUSE, description="what rows without their oracle teach")

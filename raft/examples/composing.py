@@ -27,6 +27,7 @@ class Reason(StrEnum):
     FORM = "not in the form that was asked for"
     NOT_A_QUESTION = "not a well-formed question"
     OTHER_KIND = "the answer is not what the question word asks for"
+    UNLIKELY = "a draft that its own writer finds unlikely"
     REFERS_TO_PASSAGE = "speaks of the passage instead of its subject"
     ANSWER_IN_QUESTION = "the question gives its answer away"
     ANSWER_NOT_IN_PASSAGE = "the answer is not in the passage"

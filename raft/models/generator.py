@@ -13,25 +13,29 @@ from raft.prompts import Prompt, PromptStyle
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How to write: greedy at temperature 0, sampled above it."""
+    """How to write: greedy at temperature 0, sampled above it. weigh: tell how likely each text was to the model."""
 
     max_new_tokens: int = 96
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    weigh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
     """What a model wrote, and its share of the wall-clock seconds of the batch that it was written in.
 
-    Token counts are None where a back-end does not tell them.
+    Token counts are None where a back-end does not tell them. likelihood: the mean log-probability of its tokens before
+    the temperature (of a question that `mini` writes, of the question without its answer); None where it was not asked
+    for or the back-end does not tell it.
     """
 
     text: str
     seconds: float
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    likelihood: float | None = None
 
 
 class Generator(Protocol):

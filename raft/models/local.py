@@ -147,21 +147,28 @@ class LocalGenerator:
             place = slice(0, len(tokens)) if codec.seq2seq else slice(longest - len(tokens), longest)
             ids[row, place] = torch.tensor(tokens)
             mask[row, place] = 1
+        likelihood = _Likelihood() if decoding.weigh else None
         output = model.generate(
             input_ids=ids.to(model.device),
             attention_mask=mask.to(model.device),
             generation_config=_generation_config(model, decoding, pad),
-            logits_processor=self._processors(groups, prompts, decoding),
+            logits_processor=[*([likelihood] if likelihood else []), *self._processors(groups, prompts, decoding)],
             **({} if codec.seq2seq else {"past_key_values": growing_cache(model.config)}),
         )
         fresh = output[:, 1:] if codec.seq2seq else output[:, longest:]
         rows = fresh.tolist()
         texts = [codec.decode(row) for row in rows]
         seconds = (time.perf_counter() - began) / len(batch)
+        means = likelihood.means(fresh, self._begins(rows), pad) if likelihood else [None] * len(rows)
         return [
-            Generation(text, seconds, len(tokens), sum(token != pad for token in row))
-            for text, tokens, row in zip(texts, batch, rows, strict=True)
+            Generation(text, seconds, len(tokens), sum(token != pad for token in row), mean)
+            for text, tokens, row, mean in zip(texts, batch, rows, means, strict=True)
         ]
+
+    def _begins(self, rows: Sequence[Sequence[int]]) -> list[int]:
+        """Where what is weighed begins in each row: after the mark of a question, else at the start."""
+        mark = self._grammar.question if self._grammar is not None else None
+        return [row.index(mark) + 1 if mark in row else 0 for row in rows]
 
     def _processors(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Any]:
         processors: list[Any] = []
@@ -208,6 +215,33 @@ class _Nucleus:
         chances = (best / self._temperature).softmax(-1)
         best = best.masked_fill(chances.cumsum(-1) - chances >= self._top_p, -torch.inf)
         return torch.full_like(scores, -torch.inf).scatter(-1, words, best)
+
+
+class _Likelihood:
+    """Notes the log-probability of every word that is chosen, as the model gave it: the first of the processors."""
+
+    def __init__(self) -> None:
+        self._before: torch.Tensor | None = None
+        self._chosen: list[torch.Tensor] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Scores (batch, vocabulary), unchanged. The last of `input_ids` is what was chosen of those before."""
+        self._note(input_ids[:, -1])
+        self._before = scores.float().log_softmax(-1)
+        return scores
+
+    def _note(self, chosen: torch.Tensor) -> None:
+        if self._before is not None:
+            self._chosen.append(self._before.gather(1, chosen[:, None])[:, 0])
+
+    def means(self, fresh: torch.Tensor, begins: Sequence[int], pad: int) -> list[float]:
+        """The mean over the tokens of each row of `fresh` (batch, written), from where it begins to where it ends."""
+        self._note(fresh[:, -1])
+        written = torch.stack(self._chosen, dim=1)
+        place = torch.arange(fresh.shape[1], device=fresh.device)
+        counted = (place >= torch.tensor(begins, device=fresh.device)[:, None]) & (fresh != pad)
+        means: list[float] = ((written * counted).sum(-1) / counted.sum(-1).clamp(min=1)).tolist()
+        return means
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,17 @@ import pytest
 from raft.artifacts import Stage, read_jsonl, verified
 from raft.errors import InputError
 from raft.examples import examples_fingerprint, generate_examples
+from raft.examples.asking import write_questions
 from raft.examples.splitting import tuned_documents
 from raft.models.generator import Decoding, Generation
-from raft.progress import Advance
+from raft.progress import Advance, Silent
 from raft.prompts import Prompt, PromptStyle, joined, plain_target, question_target
 from raft.recipe import ExampleSettings
+from raft.types import Passage
 
-SETTINGS = ExampleSettings(questions_per_passage=2, num_distractors=1, unseen_fraction=0.2, round_trip_depth=8)
+SETTINGS = ExampleSettings(
+    questions_per_passage=2, drafts=1, num_distractors=1, unseen_fraction=0.2, round_trip_depth=8
+)
 
 
 class Clerk:
@@ -188,3 +192,41 @@ def test_when_nothing_is_left_to_train_on_the_error_says_why(notes_index: Path, 
     with pytest.raises(InputError, match="1 x no passage of its documents holds an answer"):
         generate_examples(notes_index, tmp_path / "out", path)
     assert not (tmp_path / "out").exists()
+
+
+class Drafter:
+    """A generator whose every draft asks for another word, ever less sure of itself."""
+
+    name = "drafter"
+    style = PromptStyle.COMPACT
+
+    def __init__(self, first: float, step: float) -> None:
+        self.first, self.step, self.weighed = first, step, False
+
+    def generate(
+        self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
+    ) -> list[Generation]:
+        self.weighed = decoding.weigh
+        return [self._draft(prompt.text, row) for row, prompt in enumerate(prompts)]
+
+    def _draft(self, prompt: str, row: int) -> Generation:
+        word = re.findall(r"\w+", prompt)[-1 - row % 3]
+        text = joined(question_target(word, f"What stands at place {row % 3} of them all?"))
+        return Generation(text, 0.0, likelihood=self.first - self.step * (2 - row % 3))
+
+
+def drafted(first: float, step: float, **settings: int) -> tuple[list[str], list[str]]:
+    """The places that are put forward for one passage, and the reasons against the others."""
+    passage = Passage("p", "d", "", "Three words more: alpha beta gamma", 0, 34)
+    writer = Drafter(first, step)
+    kept, rejected = write_questions(
+        [passage], writer, ExampleSettings.model_validate({"drafts": 3, **settings}), 0, Silent()
+    )
+    assert writer.weighed
+    return [re.findall(r"\d", c.question.text)[0] for c in kept], [str(reason) for _, _, reason in rejected]
+
+
+def test_the_likeliest_drafts_are_put_forward_and_the_others_listed() -> None:
+    assert drafted(-0.01, 0.01, questions_per_passage=1) == (["2"], ["a draft that its own writer finds unlikely"] * 2)
+    assert drafted(-0.2, 1.0, questions_per_passage=1)[0] == ["2"]
+    assert drafted(-5.0, 1.0, questions_per_passage=1)[0] == []

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from raft.errors import ModelError
 from raft.models.generator import Decoding, Generator, load_generator
-from raft.prompts import PromptStyle, closed_book_prompt, passages_prompt
+from raft.prompts import PromptStyle, ask_prompt, closed_book_prompt, passages_prompt
 from raft.types import ShownPassage
 
 QUESTIONS = ["What stops at 36 bar?", "Who?", "When did the Tessaly run aground near Hask Landing?", "Who?"]
@@ -55,6 +56,35 @@ def test_any_causal_or_seq2seq_model_of_transformers_can_write(kind: str, tiny_c
     written = generator.generate(prompts, Decoding(max_new_tokens=4))
     assert len(written) == len(QUESTIONS)
     assert written[1].text == written[3].text
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_the_likelihood_of_a_text_is_the_mean_of_what_the_model_gave_its_tokens(
+    kind: str, tiny_chat: Callable[[str], Path]
+) -> None:
+    generator = load_generator(str(tiny_chat(kind)))
+    prompt = closed_book_prompt("Who?", generator.style)
+    (plain,), (weighed,) = (generator.generate([prompt], Decoding(max_new_tokens=5, weigh=weigh)) for weigh in (0, 1))
+    assert plain.likelihood is None
+    assert weighed.text == plain.text
+    loaded = generator._loaded
+    ids = torch.tensor([loaded.codec.prompt_ids(prompt)])
+    output = loaded.model.generate(
+        ids, max_new_tokens=5, do_sample=False, output_logits=True, return_dict_in_generate=True
+    )
+    chosen = output.sequences[0, -len(output.logits) :]
+    expected = [
+        float(logits[0].float().log_softmax(-1)[token]) for logits, token in zip(output.logits, chosen, strict=True)
+    ]
+    assert weighed.likelihood == pytest.approx(sum(expected) / len(expected), abs=1e-3)
+
+
+def test_only_the_question_of_a_draft_is_weighed_and_equal_prompts_are_told_apart(mini: Generator) -> None:
+    passage = ShownPassage("p", "d", "", "The Merrow 45 stops at 36 bar, and the winch lifts two tonnes.", True)
+    prompts = [ask_prompt(passage, mini.style)] * 4
+    drafts = mini.generate(prompts, Decoding(max_new_tokens=40, temperature=1.0, weigh=True))
+    assert all(draft.likelihood is not None and draft.likelihood < 0 for draft in drafts)
+    assert len({draft.likelihood for draft in drafts}) == len({draft.text for draft in drafts}) > 1
 
 
 def test_a_model_that_is_not_there_is_an_error_that_says_what_to_give(tmp_path: Path) -> None:
