@@ -316,6 +316,7 @@ def init(
 
 app.command()(commands.export)
 app.command()(commands.audit)
+app.command()(commands.compare)
 
 
 def _local(paths: list[str]) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The verbs that look at training sets and need no recipe: `raft export` and `raft audit`."""
+"""The verbs that look at what others have made and need no recipe: `raft export`, `raft audit` and `raft compare`."""
 
 from __future__ import annotations
 
@@ -75,4 +75,47 @@ def audit(
     report = audit_file(file, index, oracle_fraction)
     print(json.dumps(report.as_json(), ensure_ascii=False) if as_json else report.as_text())
     if report.findings:
+        raise typer.Exit(1)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="EVAL_A", help="Folder of an evaluation: what there was.")],
+    second: Annotated[Path, typer.Argument(metavar="EVAL_B", help="Another of the same questions: what there is now.")],
+    fail_if_worse: Annotated[
+        list[str] | None,
+        typer.Option("--fail-if-worse", metavar="METRIC:POINTS", help="Exit code 1 where an arm lost more than that."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
+) -> None:
+    """Hold two evaluations of the same questions against each other, arm by arm."""
+    from raft.artifacts import Stage, check_stage
+
+    for folder in (first, second):
+        check_stage(folder, Stage.EVALUATION)
+    from raft.evaluate.compare import Bound, broken
+    from raft.evaluate.compare import compare as compare_evaluations
+
+    bounds = [Bound.from_text(text) for text in fail_if_worse or []]
+    changes = compare_evaluations(first, second)
+    sentences = broken(changes, bounds)
+    if as_json:
+        rows = [
+            {
+                "arm": change.arm,
+                "metric": change.metric,
+                "difference": change.difference.mean,
+                "low": change.difference.low,
+                "high": change.difference.high,
+                "n": change.difference.n,
+                "verdict": change.verdict,
+            }
+            for change in changes
+        ]
+        print(json.dumps({"changes": rows, "worse": sentences}, ensure_ascii=False))
+    else:
+        lines = [*(change.verdict for change in changes), *sentences]
+        if bounds and not sentences:
+            lines.append("nothing is worse than allowed")
+        print("\n".join(lines))
+    if sentences:
         raise typer.Exit(1)

@@ -1,0 +1,125 @@
+"""`raft compare`: two evaluations of the same questions, question by question, for regressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from raft.artifacts import Manifest, Stage, of_one_generation, read_jsonl, verified
+from raft.errors import InputError
+from raft.evaluate.metrics import METRICS, REFUSED
+from raft.evaluate.statistics import Estimate, points, verdict
+from raft.evaluate.summary import Ruler
+from raft.recipe import EvaluateSettings
+
+_LABELS = {metric.name: metric.label for metric in METRICS}
+# Of these less is better.
+_COSTS = frozenset({REFUSED.name})
+
+
+class _Scores(NamedTuple):
+    """The scores of one evaluation: by arm and metric the value of each question, and the document of each question."""
+
+    manifest: Manifest
+    values: Mapping[tuple[str, str], Mapping[str, float]]
+    documents: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of one arm by one metric: the second evaluation less the first, over the questions of both."""
+
+    arm: str
+    metric: str
+    difference: Estimate
+
+    @property
+    def worsening(self) -> float:
+        """By how much the second is worse, from -1 to 1."""
+        return self.difference.mean if self.metric in _COSTS else -self.difference.mean
+
+    @property
+    def verdict(self) -> str:
+        """One sentence; the evaluations are called first and second."""
+        label = _LABELS.get(self.metric, self.metric)
+        if self.metric not in _COSTS:
+            return verdict(f"{self.arm} of the second", f"{self.arm} of the first", label, self.difference)
+        low, high = points(self.difference.low), points(self.difference.high)
+        return (
+            f"{self.arm} of the second: {label} {points(self.difference.mean)} points more often, "
+            f"{100 * self.difference.confidence:g} % interval {low} to {high}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How much worse the second evaluation may be: `points` of `metric`, out of a hundred."""
+
+    metric: str
+    points: float
+
+    @classmethod
+    def from_text(cls, text: str) -> Bound:
+        """From METRIC:POINTS, such as f1:2. Raises InputError where it is not that."""
+        metric, _, number = text.partition(":")
+        try:
+            bound = cls(metric, float(number))
+        except ValueError:
+            bound = None
+        if bound is None or not metric or not 0 <= bound.points <= 100:
+            raise InputError(f"--fail-if-worse {text!r} is not METRIC:POINTS: write it as --fail-if-worse f1:2")
+        return bound
+
+
+def compare(first: Path, second: Path, settings: EvaluateSettings = EvaluateSettings(), seed: int = 0) -> list[Change]:
+    """Every arm and metric that both evaluations have, paired by question, intervals clustered by document.
+
+    Raises ArtifactError where a folder is no evaluation, InputError where they did not ask the same questions or have
+    no arm in common.
+    """
+    before, after = (of_one_generation(folder, _read) for folder in (first, second))
+    if before.manifest.inputs["questions"] != after.manifest.inputs["questions"]:
+        ours, theirs = set(before.documents), set(after.documents)
+        raise InputError(
+            f"{second} asked other questions than {first} ({len(ours & theirs)} ids in common of {len(ours)} and "
+            f"{len(theirs)}): evaluate both on the same file"
+        )
+    ruler = Ruler(settings, seed)
+    changes = []
+    for (arm, metric), values in before.values.items():
+        others = after.values.get((arm, metric), {})
+        differences = {id_: others[id_] - value for id_, value in values.items() if id_ in others}
+        if differences:
+            changes.append(Change(arm, metric, ruler.measure(differences, before.documents, (-1.0, 1.0))))
+    if not changes:
+        raise InputError(f"{first} and {second} have no arm in common: evaluate the same arms")
+    return changes
+
+
+def broken(changes: list[Change], bounds: list[Bound]) -> list[str]:
+    """A sentence for each arm that is worse than a bound allows. Raises InputError for a metric that nobody scored."""
+    sentences = []
+    for bound in bounds:
+        of_metric = [change for change in changes if change.metric == bound.metric]
+        if not of_metric:
+            known = ", ".join(sorted({change.metric for change in changes}))
+            raise InputError(f"--fail-if-worse {bound.metric}: both evaluations have no such metric, only {known}")
+        for change in of_metric:
+            if 100 * change.worsening > bound.points:
+                worse = points(change.worsening)
+                sentences.append(f"{change.arm} is worse by {worse} points of {bound.metric}, allowed {bound.points:g}")
+    return sentences
+
+
+def _read(folder: Path) -> _Scores:
+    manifest = verified(folder, Stage.EVALUATION)
+    values: dict[tuple[str, str], dict[str, float]] = {}
+    documents: dict[str, str] = {}
+    for _, row in read_jsonl(folder / "scores.jsonl"):
+        id_, document, arm = row.pop("question_id"), row.pop("document_id"), row.pop("arm")
+        documents[id_] = document
+        for metric, value in row.items():
+            values.setdefault((arm, metric), {})[id_] = value
+    return _Scores(manifest, values, documents)

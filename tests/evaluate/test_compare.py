@@ -1,0 +1,78 @@
+"""Two evaluations held against each other: paired by question, and a bound that a pipeline can rest on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from raft.cli import app
+from raft.errors import ArtifactError, InputError
+from raft.evaluate import evaluate
+from raft.evaluate.compare import Bound, broken, compare
+
+
+def run(world: Any, out: Path, **changes: Any) -> Path:
+    arguments: dict[str, Any] = {"questions": world.questions, "models": world.models, "settings": world.settings}
+    evaluate(world.index, out=out, open_index=world.open_index, load=world.load, **(arguments | changes))
+    return out
+
+
+@pytest.fixture
+def first(world: Any, tmp_path: Path) -> Path:
+    return run(world, tmp_path / "first")
+
+
+@pytest.fixture
+def second(world: Any, tmp_path: Path, first: Path) -> Path:
+    """The same questions; the tuned model called raft now answers as the other one does."""
+    worse = world.load
+    world.load = lambda name, adapter: worse(
+        name, adapter.with_name("dsf") if adapter and adapter.name == "raft" else adapter
+    )
+    return run(world, tmp_path / "second")
+
+
+def test_an_evaluation_is_no_worse_than_itself(first: Path) -> None:
+    changes = compare(first, first)
+    assert {change.arm for change in changes} == {"base", "rag", "dsf", "dsf+rag", "raft"}
+    assert all(change.difference.mean == change.worsening == 0 for change in changes)
+    assert broken(changes, [Bound("f1", 0), Bound("refused", 0)]) == []
+
+
+def test_a_worse_model_is_named_with_its_points_and_better_refusing_does_not_hide_it(first: Path, second: Path) -> None:
+    changes = {(change.arm, change.metric): change for change in compare(first, second)}
+    lost = changes["raft", "exact_match"]
+    assert lost.difference.mean == pytest.approx(1 / 9 - 1)
+    assert lost.difference.n == 9
+    assert changes["rag", "f1"].difference.mean == 0
+    said = broken(list(changes.values()), [Bound("exact_match", 5)])
+    assert said == ["raft is worse by 88.9 points of exact_match, allowed 5"]
+    assert broken(list(changes.values()), [Bound("exact_match", 89)]) == []
+    gained = {(change.arm, change.metric): change for change in compare(second, first)}
+    assert gained["raft", "exact_match"].worsening == -lost.worsening
+
+
+def test_the_verb_fails_where_a_bound_is_broken_and_says_which(first: Path, second: Path) -> None:
+    runner = CliRunner()
+    fine = runner.invoke(app, ["compare", str(first), str(first), "--fail-if-worse", "f1:1"])
+    assert (fine.exit_code, "nothing is worse than allowed" in fine.output) == (0, True)
+    worse = runner.invoke(app, ["compare", str(first), str(second), "--fail-if-worse", "exact_match:2", "--json"])
+    assert worse.exit_code == 1
+    said = json.loads(worse.output)
+    assert said["worse"] == ["raft is worse by 88.9 points of exact_match, allowed 2"]
+    assert {"arm", "metric", "difference", "low", "high", "n", "verdict"} == set(said["changes"][0])
+
+
+def test_other_questions_other_arms_and_wrong_bounds_are_refused(world: Any, first: Path, tmp_path: Path) -> None:
+    fewer = run(world, tmp_path / "fewer", questions=world.questions[:7])
+    with pytest.raises(InputError, match=r"asked other questions than .*first \(7 ids in common of 10 and 7\)"):
+        compare(first, fewer)
+    with pytest.raises(ArtifactError):
+        compare(first, world.index)
+    with pytest.raises(InputError, match=r"have no such metric, only .*exact_match"):
+        broken(compare(first, first), [Bound("beauty", 1)])
+    for text in ("f1", "f1:", ":2", "f1:-1", "f1:nan", "f1:much"):
+        with pytest.raises(InputError, match="is not METRIC:POINTS"):
+            Bound.from_text(text)
