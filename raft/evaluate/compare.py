@@ -119,7 +119,8 @@ def _read(folder: Path) -> _Scores:
     documents: dict[str, str] = {}
     for _, row in read_jsonl(folder / "scores.jsonl"):
         id_, document, arm = row.pop("question_id"), row.pop("document_id"), row.pop("arm")
-        documents[id_] = document
+        # A question that no document answers stands for itself.
+        documents[id_] = document or id_
         for metric, value in row.items():
             values.setdefault((arm, metric), {})[id_] = value
     return _Scores(manifest, values, documents)
