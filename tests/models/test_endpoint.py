@@ -20,7 +20,9 @@ class Endpoint:
     """Answers with `faults` first, each a status and a body, then with the words of the last message."""
 
     url: str = ""
-    faults: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    faults: list[tuple[int, dict[str, Any] | bytes]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    slept: list[float] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: set[str | None] = field(default_factory=set)
 
@@ -49,9 +51,11 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
                 status, reply = (
                     state.faults.pop(0) if state.faults else (200, completion(body["messages"][-1]["content"]))
                 )
-            raw = json.dumps(reply).encode()
+            raw = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "text/html" if isinstance(reply, bytes) else "application/json")
+            for name, value in state.headers.items() if status != 200 else ():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(raw)))
             self.end_headers()
             self.wfile.write(raw)
@@ -59,7 +63,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr("time.sleep", state.slept.append)
     monkeypatch.setenv(KEY_VARIABLE, "sk-test-only")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -111,7 +115,14 @@ def test_a_fault_that_passes_is_tried_again(endpoint: Endpoint) -> None:
     [
         ([(500, {"error": {"message": "out of\nmemory"}})] * 3, r"failed 3 times \(.*out of.*memory", 3),
         ([(401, {"error": {"message": "no such key"}})], "refused .*no such key.*check the model's name", 1),
+        ([(200, b"<html>Sign in</html>")] * 3, r"failed 3 times \(its reply is not JSON\)", 3),
+        ([(200, b'{"choices": [{"mess')] * 3, r"failed 3 times \(its reply is not JSON\)", 3),
+        ([(200, b'["not", "an object"]')], "a reply without text", 1),
         ([(200, completion("x") | {"choices": []})], "a reply without text", 1),
+        ([(200, completion("x") | {"choices": [None]})], "a reply without text", 1),
+        ([(200, completion("x") | {"choices": [{"message": {"content": ["x"]}}]})], "a reply without text", 1),
+        ([(404, {"error": {"message": "no such model"}})], "refused .*no such model", 1),
+        ([(307, {})], "sends on to another place, which is not followed", 1),
         ([(200, completion(None))], "a reply without text", 1),
         ([(200, completion("half an ans", "content_filter"))], "content filter", 1),
         ([(200, completion(None, "content_filter"))], "content filter", 1),
@@ -126,6 +137,33 @@ def test_a_fault_that_stays_is_an_error_in_one_line_and_never_an_empty_answer(
     assert "\n" not in str(caught.value)
     assert "sk-test-only" not in str(caught.value)
     assert len(endpoint.asked) == asked
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, [7.0]),
+        ({"Retry-After": "3600"}, [60.0]),
+        ({"Retry-After": "-5"}, [0.0]),
+        ({"Retry-After": "soon"}, [1.0]),
+        ({"Retry-After": "nan"}, [1.0]),
+        ({"retry-after-ms": "250"}, [0.25]),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, [0.0]),
+        ({}, [1.0]),
+    ],
+)
+def test_an_endpoint_that_asks_to_be_left_for_a_while_is(
+    endpoint: Endpoint, headers: dict[str, str], seconds: list[float]
+) -> None:
+    endpoint.faults, endpoint.headers = [(429, {"error": {"message": "slow down"}})], headers
+    endpoint.load().generate([prompt("Q?")], Decoding())
+    assert endpoint.slept == seconds
+
+
+def test_a_reply_that_never_ends_is_given_up(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("raft.models.endpoint._DEADLINE_SECONDS", -1.0)
+    with pytest.raises(ModelError, match="its reply was not complete after"):
+        endpoint.load().generate([prompt("Q?")], Decoding())
 
 
 @pytest.mark.parametrize("name", ["openai:", "openai:model", "openai:@http://x", "openai:model@localhost:8000"])
