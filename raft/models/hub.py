@@ -55,7 +55,7 @@ def _find_folder(kind: Kind, name: str) -> Path:
     try:
         return Path(snapshot_download(name, local_files_only=True, allow_patterns=patterns))
     except HFValidationError as error:
-        raise ModelError(f"'{name}' is no name of a model: {instead}, or give a folder or a hub name") from error
+        raise ModelError(f"'{name}' is the name of no {noun}: {instead}, a folder or a hub name") from error
     except LocalEntryNotFoundError as error:
         if constants.HF_HUB_OFFLINE:
             raise ModelError(

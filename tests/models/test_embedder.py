@@ -10,6 +10,7 @@ import torch
 from raft.errors import ModelError
 from raft.models import embedder as module
 from raft.models.embedder import MINILM_SHA256, Embedder, MiniLmEmbedder, embedder_fingerprint, load_embedder
+from raft.models.hardware import has_fast_bfloat16
 
 TEXTS = ["pump", "The relief valve opens at 40 bar.", "", "Wo ist der Öltank?", "pump", "valve " * 250]
 
@@ -73,7 +74,7 @@ def test_other_weights_in_the_wheel_are_refused(tmp_path: Path, monkeypatch: pyt
     [
         ("./nowhere", "does not exist"),
         ("nobody/no-such-embedder", "neither a folder nor in the hub cache"),
-        ("not a name!", "is no name of an embedder"),
+        ("not a name!", "is the name of no embedder: use 'minilm'"),
     ],
 )
 def test_an_embedder_that_is_not_there_is_named(name: str, message: str) -> None:
@@ -144,4 +145,6 @@ def test_a_repeatable_vector_is_the_same_to_the_bit_whatever_it_is_embedded_with
     together = minilm.encode(texts, repeatable=True)
     for at in (0, 22, 119):
         assert (minilm.encode([texts[at]], repeatable=True)[0] == together[at]).all()
-    assert np.abs(minilm.encode(texts) - together).max() < 1e-5
+    # Other shapes round otherwise: in the last digit of float32, or of bfloat16 where the machine computes in that.
+    rounding = 0.01 if has_fast_bfloat16(torch.device("cpu")) else 1e-5
+    assert np.abs(minilm.encode(texts) - together).max() < rounding
