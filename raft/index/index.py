@@ -130,10 +130,12 @@ class Index:
     def _chosen(self, question: str, found: list[ScoredPassage], k: int) -> list[ScoredPassage]:
         """The `k` passages to give of what was found: as they are, ranked anew, or as unlike as is wanted."""
         how = self._how
+        # Both rankings of a hybrid search together may hold more.
+        found = found[: max(k, how.candidates)]
         if how.rerank and found:
             texts = [searchable_text(hit.passage.title, hit.passage.text, hit.passage.section) for hit in found]
-            scores = self._loaded_reranker().score(question, texts[: how.candidates])
-            found = _best_first(ScoredPassage(hit.passage, float(s)) for hit, s in zip(found, scores, strict=False))
+            scores = self._loaded_reranker().score(question, texts)
+            found = _best_first(ScoredPassage(hit.passage, float(s)) for hit, s in zip(found, scores, strict=True))
         if how.diversity and found:
             scores = np.array([hit.score for hit in found], np.float32)
             vectors = self._vectors.rows([self._row_of[hit.passage.id] for hit in found])

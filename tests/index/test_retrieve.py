@@ -140,6 +140,14 @@ def test_a_reranker_orders_the_candidates(
     assert [hit.passage.id for hit in found] != [hit.passage.id for hit in plain]
 
 
+def test_as_many_are_given_as_are_asked_for_though_fewer_are_candidates(
+    documents: Path, tmp_path: Path, minilm: Embedder, reranker: Path
+) -> None:
+    few = build(documents, tmp_path / "index", minilm, rerank=str(reranker), diversity=0.5, candidates=1)
+    (found,) = few.retrieve(["When is the pump greased?"], 4)
+    assert len(found) == 4
+
+
 def test_another_reranker_than_the_index_was_made_with_is_refused(
     documents: Path, tmp_path: Path, minilm: Embedder
 ) -> None:
