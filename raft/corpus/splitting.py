@@ -45,8 +45,7 @@ def searchable_text(title: str, text: str, section: str = "") -> str:
 def split_documents(
     documents: Sequence[Document], count_tokens: CountTokens, window: int, settings: IndexSettings
 ) -> list[Passage]:
-    """Cut every document into passages of at most `settings.passage_tokens` tokens, title and section not
-    counted.
+    """Cut every document into passages of at most `settings.passage_tokens` tokens, title and section not counted.
 
     Every passage is the slice of its document from `start` to `end` (characters) and has no white space around it;
     together they hold all of the document but white space. A heading is kept with what follows it.
