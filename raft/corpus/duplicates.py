@@ -57,9 +57,11 @@ class _NearDuplicates:
     """The documents so far, searched by MinHash."""
 
     def __init__(self, threshold: float) -> None:
-        from datasketch import MinHashLSH
+        from datasketch import MinHash, MinHashLSH
 
         self._threshold = threshold
+        # Copied for every sketch: drawing its permutations takes longer than sketching a page.
+        self._blank = MinHash(num_perm=_PERMUTATIONS, hashfunc=int)
         # A little lower than what is wanted: candidates are confirmed, and what is not found is lost.
         self._search = MinHashLSH(threshold=max(0.1, threshold - 0.1), num_perm=_PERMUTATIONS)
         self._shingles: dict[str, frozenset[int]] = {}
@@ -67,13 +69,12 @@ class _NearDuplicates:
     def add(self, id_: str, words: Sequence[str]) -> tuple[str | None, float]:
         """The earlier document that is most like this one and how like, or none; only then it is remembered."""
         import numpy as np
-        from datasketch import MinHash
 
         runs = {" ".join(words[at : at + _SHINGLE]).encode() for at in range(len(words) - _SHINGLE + 1)}
         if len(runs) < _FEWEST_SHINGLES:
             return None, 0.0
         hashed = np.array([_hash(run) for run in sorted(runs)], dtype=np.uint64)
-        sketch = MinHash(num_perm=_PERMUTATIONS, hashfunc=int)
+        sketch = self._blank.copy()
         sketch.update_batch(hashed)
         shingles = frozenset(hashed.tolist())
         best, likeness = None, 0.0

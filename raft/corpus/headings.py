@@ -92,8 +92,9 @@ def _plain(words: str) -> str:
 
 def reads_as_heading(line: str) -> bool:
     """Whether a line without white space around it is short, begins like one and does not end like a sentence."""
-    letters = sum(character.isalpha() for character in line)
-    return letters >= 3 and len(line) <= _LONGEST and line[0].isalnum() and line[-1] not in ".,;!?" and "|" not in line
+    if len(line) > _LONGEST or not line[0].isalnum() or line[-1] in ".,;!?" or "|" in line:
+        return False
+    return sum(character.isalpha() for character in line) >= 3
 
 
 def _is_underlined(lines: Sequence[str], index: int) -> bool:

@@ -1,7 +1,7 @@
 """The two searchers behind an index: exact inner products in FAISS, and BM25 over stemmed words.
 
-FAISS crashes on malformed files, so for the exact search it never reads one: vectors are kept as a plain numpy file
-and the index is built from them in memory.
+FAISS crashes on malformed files, so for the exact search it never reads one: vectors are kept as a plain numpy file,
+and it searches them where they lie in memory.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ Ranking = list[tuple[int, float]]
 Rows = NDArray[np.int64]
 # Scores are compared to this many decimals: the last bits change with the size of a batch.
 _DECIMALS = 6
+# FAISS scans for fewer queries than these with one thread each; a plain product uses them all.
+_TOGETHER = 20
 # More candidates than wanted, so that equal scores at the end of the list are told apart by us and not by FAISS.
 _SPARE = 16
 _WORD = re.compile(r"\w+")
@@ -37,27 +39,38 @@ class VectorStore:
 
     def __init__(self, vectors: NDArray[np.float32]) -> None:
         """vectors: shape (n, dimension), of any length; they are scaled to length 1."""
-        self._index = faiss.IndexFlatIP(vectors.shape[1])
-        self._index.add(unit(vectors))
+        self._vectors = unit(vectors)
 
     def rows(self, chosen: Sequence[int]) -> NDArray[np.float32]:
         """The unit vectors of some rows, (number of rows, dimension)."""
-        found: NDArray[np.float32] = self._index.reconstruct_batch(np.asarray(chosen, np.int64))
-        return found
+        return self._vectors[list(chosen)]
 
     def search(self, queries: NDArray[np.float32], count: int, only: Rows | None = None) -> list[Ranking]:
         """The `count` best rows for each query, best first, equal scores in the order of the rows.
 
         only: the rows to look among, in order; all without it.
         """
-        wanted = min(count + _SPARE, self._index.ntotal if only is None else len(only))
-        if not len(queries) or not wanted:
-            return [[] for _ in queries]
-        chosen = None
         if only is not None:
-            chosen = faiss.SearchParameters(sel=faiss.IDSelectorBatch(only))  # type: ignore[call-arg]  # stub lacks it
-        scores, rows = self._index.search(unit(queries), wanted, params=chosen)
+            return best_among(only, self._vectors, queries, count)
+        units, wanted = unit(queries), min(count + _SPARE, len(self._vectors))
+        if len(queries) < _TOGETHER or not wanted:
+            return [self._scan(query, wanted, count) for query in units]
+        scores, rows = faiss.knn(units, self._vectors, wanted, metric=faiss.METRIC_INNER_PRODUCT)
         return [best_of(found, line, count) for found, line in zip(rows, scores, strict=True)]
+
+    def _scan(self, query: NDArray[np.float32], wanted: int, count: int) -> Ranking:
+        scores = self._vectors @ query
+        if 0 < wanted < len(scores):
+            rows = np.flatnonzero(scores >= np.partition(scores, -wanted)[-wanted])
+        else:
+            rows = np.arange(len(scores))
+        return best_of(rows, scores[rows], count)
+
+
+def best_among(only: Rows, vectors: NDArray[np.float32], queries: NDArray[np.float32], count: int) -> list[Ranking]:
+    """The `count` best of some rows of unit vectors for each query, all of them compared."""
+    chosen = vectors[only]
+    return [best_of(only, chosen @ query, count) for query in unit(queries)]
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -117,7 +130,9 @@ class WordStore:
 
 def words(text: str) -> list[str]:
     """The words of a text as BM25 counts them: lower case, no accents, no stop words, stemmed."""
-    plain = "".join(part for part in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(part))
+    plain = text.lower()
+    if not plain.isascii():
+        plain = "".join(part for part in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(part))
     # The stemmer keeps state, so each call has its own.
     stems: list[str] = Stemmer.Stemmer("english").stemWords(
         [word for word in _WORD.findall(plain) if word not in _STOP_WORDS]

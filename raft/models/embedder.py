@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from raft.artifacts import hash_file
 from raft.errors import ModelError
@@ -32,15 +31,9 @@ _MINILM_WINDOW = 256
 _SPECIAL_TOKENS = 2
 _BATCH_TOKENS = 8192
 _BATCH_TEXTS = 512
-# Shapes of repeatable batches: lengths rounded up to the step, and as many texts as fill the tokens.
-_SHAPE_STEP, _SHAPE_TOKENS = 16, 2048
-
-
-class Shape(NamedTuple):
-    """What a batch is padded to: texts, and tokens of each with special ones."""
-
-    texts: int
-    tokens: int
+# What `minilm` takes at once: on a CPU more does not stay in the cache, and a GPU is idle with less.
+_ROWS = {"cpu": 1024}
+_ROWS_ELSEWHERE = 16_384
 
 
 class Embedder(Protocol):
@@ -66,6 +59,7 @@ class Embedder(Protocol):
 
         A text that stands twice is embedded once; `advance` is told as texts are done. repeatable: a text gets the
         same vector to the bit whatever it is embedded with, where the model can promise that; slow for a few texts.
+        That the texts of one batch do not touch each other is measured by a test, since no library promises it.
         Raises ModelError for a text longer than the window: nothing is ever cut.
         """
         ...
@@ -107,6 +101,7 @@ class MiniLmEmbedder:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._model: MiniLm = MiniLm(folder, device, dtype)
+        self._rows = _ROWS.get(device.type, _ROWS_ELSEWHERE)
 
     @property
     def name(self) -> str:
@@ -126,14 +121,14 @@ class MiniLmEmbedder:
     def encode(self, texts: Sequence[str], advance: Advance | None = None, *, repeatable: bool = False) -> Vectors:
         import numpy as np
 
-        def embed(part: Sequence[str], shape: Shape | None) -> Vectors:
+        def embed(part: Sequence[str]) -> Vectors:
             rows = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(part))]
-            vectors: Vectors = self._model.embed(rows, shape).numpy()
+            vectors: Vectors = self._model.embed(rows, self._rows if repeatable else None).numpy()
             return vectors
 
         if not texts:
             return np.zeros((0, self._model.dimension), np.float32)
-        return _encode_once(texts, self, embed, advance, repeatable=repeatable)
+        return _encode_once(texts, self, embed, advance, self._rows)
 
 
 class SentenceTransformerEmbedder:
@@ -184,7 +179,7 @@ class SentenceTransformerEmbedder:
     def encode(self, texts: Sequence[str], advance: Advance | None = None, *, repeatable: bool = False) -> Vectors:
         import numpy as np
 
-        def embed(part: Sequence[str], _: Shape | None) -> Vectors:
+        def embed(part: Sequence[str]) -> Vectors:
             found = self._model.encode(list(part), batch_size=len(part), show_progress_bar=False)
             # Scaled here and not by the model: in bfloat16 a length of 1 is off by up to 0.2 %.
             vectors = np.asarray(found, np.float32)
@@ -199,12 +194,11 @@ class SentenceTransformerEmbedder:
 def _encode_once(
     texts: Sequence[str],
     embedder: Embedder,
-    embed: Callable[[Sequence[str], Shape | None], Vectors],
+    embed: Callable[[Sequence[str]], Vectors],
     advance: Advance | None,
-    *,
-    repeatable: bool = False,
+    batch_tokens: int = _BATCH_TOKENS,
 ) -> Vectors:
-    """Embed each distinct text once, in batches of similar length and a bounded number of tokens."""
+    """Embed each distinct text once, in batches of similar length and at most so many tokens."""
     import numpy as np
 
     distinct = list(dict.fromkeys(texts))
@@ -220,8 +214,8 @@ def _encode_once(
         advance(len(texts) - len(distinct))
     order = sorted(range(len(distinct)), key=lambda row: (-lengths[row], distinct[row]))
     parts = []
-    for batch, shape in (_in_shapes if repeatable else _in_batches)(order, lengths):
-        parts.append(embed([distinct[row] for row in batch], shape))
+    for batch in _in_batches(order, lengths, batch_tokens):
+        parts.append(embed([distinct[row] for row in batch]))
         if advance:
             advance(len(batch))
     vectors = np.concatenate(parts)
@@ -230,25 +224,18 @@ def _encode_once(
     return ordered
 
 
-def _in_batches(order: Sequence[int], lengths: Sequence[int]) -> Iterator[tuple[Sequence[int], Shape | None]]:
-    """Batches as large as the token budget allows, longest texts first."""
-    done = 0
-    while done < len(order):
-        size = min(_BATCH_TEXTS, max(1, _BATCH_TOKENS // (lengths[order[done]] + _SPECIAL_TOKENS)))
-        yield order[done : done + size], None
-        done += size
-
-
-def _in_shapes(order: Sequence[int], lengths: Sequence[int]) -> Iterator[tuple[Sequence[int], Shape | None]]:
-    """Batches of a few fixed shapes, one for each length: a matrix product rounds otherwise when its shape changes.
-
-    That the rows of one shape do not touch each other is measured by a test, since no library promises it.
-    """
-    by_length = groupby(order, key=lambda row: -(-(lengths[row] + _SPECIAL_TOKENS) // _SHAPE_STEP) * _SHAPE_STEP)
-    for length, found in by_length:
-        rows, count = list(found), max(1, _SHAPE_TOKENS // length)
-        for at in range(0, len(rows), count):
-            yield rows[at : at + count], Shape(count, length)
+def _in_batches(order: Sequence[int], lengths: Sequence[int], most_tokens: int) -> Iterator[Sequence[int]]:
+    """Runs of `order` as long as the tokens allow, special ones included; at least one text each."""
+    batch: list[int] = []
+    held = 0
+    for row in order:
+        tokens = lengths[row] + _SPECIAL_TOKENS
+        if batch and (held + tokens > most_tokens or len(batch) == _BATCH_TEXTS):
+            yield batch
+            batch, held = [], 0
+        batch.append(row)
+        held += tokens
+    yield batch
 
 
 def _minilm_folder() -> Path:

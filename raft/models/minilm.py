@@ -1,13 +1,14 @@
 """MiniLM in plain torch: what the embedded default embedder computes, without seconds of imports.
 
 The architecture is BERT (Devlin et al. 2018) with mean pooling (Reimers and Gurevych 2019); a test holds it equal to
-sentence-transformers.
+sentence-transformers. Texts stand one after another in rows of tokens, so that nothing is spent on padding.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import accumulate, groupby
 from pathlib import Path
 
 import torch
@@ -29,41 +30,56 @@ class MiniLm:
         self._epsilon: float = config["layer_norm_eps"]
         self._device = device
         self.dimension: int = config["hidden_size"]
+        for layer in map("encoder.layer.{}.attention.self".format, range(self._layers)):
+            # One product for all three reads the states once.
+            for kind in ("weight", "bias"):
+                parts = [self._weights.pop(f"{layer}.{name}.{kind}") for name in ("query", "key", "value")]
+                self._weights[f"{layer}.{kind}"] = torch.cat(parts)
 
     @torch.inference_mode()
-    def embed(self, batch: Sequence[Sequence[int]], shape: tuple[int, int] | None = None) -> Tensor:
+    def embed(self, batch: Sequence[Sequence[int]], rows: int | None = None) -> Tensor:
         """Mean of the token states, scaled to length 1: float32, shape (n, dimension).
 
-        batch: the token ids of each text, with [CLS] and [SEP]. shape: texts and tokens that the batch is padded to.
+        batch: the token ids of each text, with [CLS] and [SEP]; fastest where texts of one length stand together.
+        rows: the tokens that the products run over, no fewer than there are. A product rounds otherwise when its shape
+        changes; with the same `rows` a text has the same vector whatever it is embedded with.
         """
-        texts, longest = shape or (len(batch), max(map(len, batch)))
-        # A text that is only padding still needs a token, or its mean would be no number.
-        lengths = torch.tensor([*map(len, batch), *[1] * (texts - len(batch))], device=self._device)
-        ids = torch.zeros(texts, longest, dtype=torch.long)
-        for row, text in enumerate(batch):
-            ids[row, : len(text)] = torch.tensor(text)
-        mask = torch.arange(ids.shape[1], device=self._device) < lengths[:, None]
-        states = self._encode(ids.to(self._device), mask).float() * mask[..., None]
-        return F.normalize(states.sum(1) / lengths[:, None], dim=1).cpu()[: len(batch)]
+        lengths = [len(text) for text in batch]
+        spare = 0 if rows is None else rows - sum(lengths)
+        ids = torch.tensor([token for text in batch for token in text] + [0] * spare, device=self._device)
+        places = torch.tensor([place for length in lengths for place in range(length)] + [0] * spare)
+        states = self._encode(ids, places.to(self._device), lengths).float()
+        sums = [states[end - length : end].sum(0) for end, length in zip(accumulate(lengths), lengths, strict=True)]
+        means = torch.stack(sums) / torch.tensor(lengths, device=self._device)[:, None]
+        return F.normalize(means, dim=1).cpu()
 
-    def _encode(self, ids: Tensor, mask: Tensor) -> Tensor:
+    def _encode(self, ids: Tensor, places: Tensor, lengths: Sequence[int]) -> Tensor:
         table = "embeddings.{}_embeddings.weight"
         states = F.embedding(ids, self._weights[table.format("word")])
-        states = states + self._weights[table.format("position")][: ids.shape[1]]
+        states = states + self._weights[table.format("position")][places]
         states = states + self._weights[table.format("token_type")][0]
         states = self._norm(states, "embeddings.LayerNorm")
-        for index in range(self._layers):
-            layer = f"encoder.layer.{index}"
-            query, key, value = (
-                self._linear(states, f"{layer}.attention.self.{name}").unflatten(-1, (self._heads, -1)).transpose(1, 2)
-                for name in ("query", "key", "value")
-            )
-            mixed = F.scaled_dot_product_attention(query, key, value, mask[:, None, None])
-            mixed = self._linear(mixed.transpose(1, 2).flatten(2), f"{layer}.attention.output.dense")
-            states = self._norm(states + mixed, f"{layer}.attention.output.LayerNorm")
-            wide = F.gelu(self._linear(states, f"{layer}.intermediate.dense"))
-            states = self._norm(states + self._linear(wide, f"{layer}.output.dense"), f"{layer}.output.LayerNorm")
+        for layer in map("encoder.layer.{}".format, range(self._layers)):
+            mixed = self._mix(self._linear(states, f"{layer}.attention.self"), lengths)
+            mixed = self._linear(mixed, f"{layer}.attention.output.dense")
+            # In place, as below: what is read once should not push the rest out of the cache.
+            states = self._norm(mixed.add_(states), f"{layer}.attention.output.LayerNorm")
+            wide = torch.ops.aten.gelu_(self._linear(states, f"{layer}.intermediate.dense"))
+            states = self._norm(self._linear(wide, f"{layer}.output.dense").add_(states), f"{layer}.output.LayerNorm")
         return states
+
+    def _mix(self, heads: Tensor, lengths: Sequence[int]) -> Tensor:
+        """Attention of every text to itself. heads: queries, keys and values side by side, (rows, 3 x dimension)."""
+        mixed = heads.new_zeros(len(heads), self.dimension)
+        begin = 0
+        for length, run in groupby(lengths):
+            texts = len(list(run))
+            span = slice(begin, begin + texts * length)
+            query, key, value = heads[span].view(texts, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
+            context = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
+            mixed[span] = context.reshape(texts * length, self.dimension)
+            begin = span.stop
+        return mixed
 
     def _linear(self, states: Tensor, name: str) -> Tensor:
         return F.linear(states, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])

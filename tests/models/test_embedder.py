@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from raft.errors import ModelError
-from raft.models import embedder as module
 from raft.models.embedder import MINILM_SHA256, Embedder, MiniLmEmbedder, embedder_fingerprint, load_embedder
 from raft.models.hardware import has_fast_bfloat16
 
@@ -134,7 +133,7 @@ def test_a_changed_file_of_an_embedder_changes_its_fingerprint(tiny_model: Path)
 
 def test_batches_are_bounded_in_tokens(minilm: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = minilm.encode(TEXTS)
-    monkeypatch.setattr(module, "_BATCH_TOKENS", 8)
+    monkeypatch.setattr(minilm, "_rows", 8)
     done: list[int] = []
     np.testing.assert_allclose(minilm.encode(TEXTS, done.append), whole, atol=0.02)
     assert len(done) > 4
