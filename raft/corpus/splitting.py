@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 CountTokens = Callable[[Sequence[str]], list[int]]
 Span = tuple[int, int]
 
-# Where to cut, best first: blank lines, lines, sentences, clauses (the cells of a table row), words, characters.
+# Where to cut, best first: blank lines, lines, sentences, clauses (the cells of a table row), words. What is longer
+# still, such as a picture in base64, is halved until it fits: the splitter would count it letter by letter.
 _SEPARATORS = [
     r"\n[^\S\n]*\n\s*",
     r"\n",
     r"(?<=[^\W\d_][.!?])\s+(?=[\"'(\[]?[^\W\d_a-z])|(?<=[\d)\"'\]%][.!?])\s+(?=[\"'(\[]?[A-Z])|(?<=[\u3002\uff01\uff1f])",
     r"(?<=[;,])\s+",
     r"\s+",
-    "",
 ]
 # A word that a tokenizer does not know is one token however long it is; this bounds the characters as well.
 _CHARACTERS_PER_TOKEN = 16
@@ -96,7 +96,9 @@ def _passage_spans(
     limit = min(settings.passage_tokens, room)
 
     def size(text: str) -> int:
-        return max(count_tokens([text])[0], -(-len(text) // _CHARACTERS_PER_TOKEN))
+        least = -(-len(text) // _CHARACTERS_PER_TOKEN)
+        # What is too long by its characters alone need not be counted.
+        return least if least > limit else max(count_tokens([text])[0], least)
 
     text = document.text
     pieces = [

@@ -112,6 +112,21 @@ def test_title_and_text_together_stay_within_the_window_of_the_embedder(minilm: 
     assert 200 < max(sizes) <= minilm.window == 254
 
 
+@pytest.mark.parametrize("letter", ["x", "\u9053"])
+def test_a_run_without_white_space_costs_about_as_much_as_other_text_of_its_length(letter: str) -> None:
+    counted = 0
+
+    def count(texts: Sequence[str]) -> list[int]:
+        nonlocal counted
+        counted += sum(map(len, texts))
+        return [len(text) if letter in "\u9053" else 1 for text in texts]
+
+    text = letter * 200_000
+    passages = split_documents([Document("a", "Title", text, "a")], count, 254, IndexSettings())
+    assert "".join(passage.text for passage in passages) == text
+    assert counted < 20 * len(text)
+
+
 def test_settings_that_do_not_fit_are_refused_with_both_numbers() -> None:
     with pytest.raises(InputError, match="passage_tokens is 300, but embedder 'minilm' reads at most 254"):
         split("text", 300)
