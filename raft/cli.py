@@ -154,6 +154,9 @@ def generate(
     questions: Annotated[
         Path | None, typer.Option("--questions", help="Questions to train on [written by the model].")
     ] = None,
+    rebalance: Annotated[
+        bool, typer.Option("--rebalance", help="Drop rows of whatever holds more than its share of the training set.")
+    ] = False,
     recipe: RecipeFile = None,
     sets: Sets = None,
     seed: Seed = None,
@@ -166,11 +169,14 @@ def generate(
     from raft.display import display
     from raft.examples import generate_examples
 
-    manifest = generate_examples(index, out, questions, chosen.generate, chosen.seed, display(quiet=quiet))
+    settings = chosen.generate.model_copy(update={"rebalance": True}) if rebalance else chosen.generate
+    manifest = generate_examples(index, out, questions, settings, chosen.seed, display(quiet=quiet))
     print(
         f"{manifest.counts['train']} train, {manifest.counts['validation']} validation, {manifest.counts['test']} test"
     )
     print(f"candidates {manifest.ledger}")
+    leaked = manifest.counts["leaked_questions"] + manifest.counts["leaked_oracles"]
+    print(f"{leaked} leaks between the splits, listed with distractors of unseen documents in {out / 'leakage.jsonl'}")
 
 
 @app.command()

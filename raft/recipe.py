@@ -65,6 +65,24 @@ class NoOracle(StrEnum):
     REFUSE = "refuse"
 
 
+class Language(StrEnum):
+    """Languages that can be told by their common words, or any at all."""
+
+    ANY = ""
+    ENGLISH = "en"
+    DANISH = "da"
+    DUTCH = "nl"
+    FRENCH = "fr"
+    GERMAN = "de"
+    ITALIAN = "it"
+    NORWEGIAN = "no"
+    PORTUGUESE = "pt"
+    RUSSIAN = "ru"
+    SPANISH = "es"
+    SWEDISH = "sv"
+    TURKISH = "tr"
+
+
 class ExampleSettings(Settings):
     model: str = Field("mini", description="model that writes the questions")
     questions_per_passage: Count = Field(4, description="questions to write for each passage, before filtering")
@@ -75,7 +93,20 @@ class ExampleSettings(Settings):
     unseen_fraction: Share = Field(0.3, description="share of documents for which no question is written")
     validation_fraction: Share = Field(0.1, description="share of the seen documents whose rows are for validation")
     test_fraction: Share = Field(0.1, description="share of the seen documents whose rows are held out for evaluation")
+    cluster_similarity: float = Field(
+        0.5, gt=0, le=1, description="documents that share this much of their text stand in the same split"
+    )
     round_trip_depth: Count = Field(4, description="a question must retrieve its passage among this many")
+    drop_personal: bool = Field(False, description="turn away questions and answers with personal data or secrets")
+    blocked_words: str = Field("", description="file of words, one a line, that no question or answer may hold")
+    language: Language = Field(
+        Language.ANY, description=f"turn away what is plainly in another language than this: {', '.join(Language)[2:]}"
+    )
+    largest_share: float = Field(
+        0.5, gt=0, lt=1, description="a document, kind, answer type or label with more of the training rows is told"
+    )
+    rebalance: bool = Field(False, description="drop the training rows that are more than that share")
+    license: str = Field("", description="licence of the training set, as hubs name it: cc-by-4.0, apache-2.0, ...")
 
 
 class Schedule(StrEnum):

@@ -38,6 +38,13 @@ class Reason(StrEnum):
     NO_EVIDENCE = "no passage of its documents holds an answer"
     TOO_FEW_DISTRACTORS = "too few passages without the answer"
     SPANS_SPLITS = "its documents stand in different splits"
+    PERSONAL = "personal data in the question or an answer"
+    BLOCKED = "a blocked word in the question or an answer"
+    LANGUAGE = "in another language than the one asked for"
+    SURPLUS_OF_DOCUMENT = "surplus: too many rows of its document"
+    SURPLUS_OF_QUESTION = "surplus: too many rows of its kind of question"
+    SURPLUS_OF_ANSWER = "surplus: too many rows of its type of answer"
+    SURPLUS_OF_LABEL = "surplus: too many rows of its label"
 
 
 @dataclass(frozen=True, slots=True)

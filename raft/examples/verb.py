@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from raft.artifacts import Ledger, Manifest, Stage, fingerprint, hash_path, write_jsonl, writing
+from raft.corpus.duplicates import document_clusters
 from raft.errors import InputError
 from raft.examples.asking import Rejected, round_trip, write_questions
+from raft.examples.balance import measure_balance, rebalance
 from raft.examples.card import dataset_card
 from raft.examples.composing import Candidate, Reason, compose, which_show_their_oracle
 from raft.examples.evidence import find_evidence
-from raft.examples.splitting import Split, split_by_document, write_splits
+from raft.examples.filters import unwanted
+from raft.examples.leakage import find_leaks, leak_counts
+from raft.examples.splitting import (
+    Split,
+    joined_by_questions,
+    split_by_document,
+    with_those_alike,
+    write_splits,
+)
 from raft.index import Index
 from raft.models.generator import Generator, load_generator
 from raft.models.weights import public_name, weights_fingerprint
@@ -50,13 +60,15 @@ def generate_examples(
     candidate ends as a row or in `rejected.jsonl` with its reason, and so does what was left out of the question file.
     Raises InputError, ArtifactError or ModelError; nothing is half-written.
     """
+    check = unwanted(settings)
     file = read_question_file(questions) if questions is not None else QuestionFile(())
     index = Index.open(index_dir)
     with writing(out, Stage.EXAMPLES) as draft:
         rng = Random(seed)
         documents = sorted({passage.document_id for passage in index.passages})
+        alike = document_clusters([index.documents[id_] for id_ in documents], settings.cluster_similarity)
         if questions is None:
-            splits = split_by_document(documents, settings, rng)
+            splits, clusters = split_by_document(documents, alike, settings, rng), alike
             generator = generator or load_generator(settings.model)
             candidates, rejected = _written(index, splits, generator, settings, seed, progress)
         else:
@@ -65,14 +77,17 @@ def generate_examples(
             candidates, rejected = _brought(index, given)
             asked = {c.oracle.document_id for c in candidates if c.oracle is not None}
             asked |= {document_id for question in given for document_id in question.document_ids}
-            splits = {**dict.fromkeys(documents, Split.UNSEEN), **split_by_document(sorted(asked), settings, rng)}
-        candidates = _within_one_split(candidates, splits, rejected)
+            clusters = joined_by_questions(alike, given, asked)
+            splits = with_those_alike(split_by_document(sorted(asked), clusters, settings, rng), clusters)
+        candidates = _within_one_split(_wanted(candidates, check, rejected), splits, rejected)
         composed = _compose_all(index, candidates, settings, rng, rejected)
         rows: dict[Split, list[Example]] = {split: [] for split in Split}
         for candidate, example in composed:
             # A question that nothing answers belongs to no document; refusing is learnt in training.
             home = splits[candidate.oracle.document_id] if candidate.oracle is not None else Split.TRAIN
             rows[home].append(example)
+        if settings.rebalance:
+            composed = _rebalanced(composed, rows, settings, seed, rejected)
         reasons = Counter(str(reason) for _, _, reason in rejected) + Counter(file.omissions)
         if not rows[Split.TRAIN]:
             raise InputError(_nothing_left(reasons))
@@ -80,15 +95,21 @@ def generate_examples(
             write_jsonl(draft.path / f"{split}.jsonl", (asdict(example) for example in rows[split]))
         lost = [*(_left_out_row(item) for item in file.left_out), *(_rejected_row(*item) for item in rejected)]
         write_jsonl(draft.path / "rejected.jsonl", lost)
-        write_splits(draft.path, splits)
+        write_splits(draft.path, splits, clusters)
         ledger = Ledger(len(composed) + reasons.total(), len(composed), dict(reasons))
         counts = {str(split): len(rows[split]) for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)}
         counts |= {f"{split}_documents": sum(s is split for s in splits.values()) for split in Split}
-        (draft.path / "README.md").write_text(dataset_card(counts, ledger, settings), encoding="utf-8")
+        leaks, balance = find_leaks(rows, splits), measure_balance(rows[Split.TRAIN])
+        write_jsonl(draft.path / "leakage.jsonl", map(asdict, leaks))
+        counts |= leak_counts(leaks)
         recorded, inputs = _work(index.manifest.digest, questions, settings, seed)
+        card = dataset_card(rows, counts, ledger, recorded, balance)
+        (draft.path / "README.md").write_text(card, encoding="utf-8")
         draft.finish(Stage.EXAMPLES, recorded, inputs, counts, ledger)
     assert draft.manifest is not None
     progress.note(f"examples: {ledger}")
+    for warning in balance.warnings(settings.largest_share):
+        progress.note(f"examples: {warning}; `--rebalance` drops what is more")
     return draft.manifest
 
 
@@ -107,7 +128,34 @@ def _work(
         inputs["questions"] = hash_path(questions)
     else:
         inputs["model"] = weights_fingerprint(settings.model)
-    return {**settings.model_dump(mode="json"), "model": public_name(settings.model), "seed": seed}, inputs
+    recorded = {**settings.model_dump(mode="json"), "model": public_name(settings.model), "seed": seed}
+    if settings.blocked_words:
+        inputs["blocked_words"] = hash_path(Path(settings.blocked_words))
+        recorded["blocked_words"] = Path(settings.blocked_words).name
+    return recorded, inputs
+
+
+def _wanted(
+    candidates: Sequence[Candidate], check: Callable[[Candidate], Reason | None], rejected: list[Rejected]
+) -> list[Candidate]:
+    """The candidates that no filter turns away."""
+    found = [(candidate, check(candidate)) for candidate in candidates]
+    rejected += [(candidate, candidate.question.text, reason) for candidate, reason in found if reason is not None]
+    return [candidate for candidate, reason in found if reason is None]
+
+
+def _rebalanced(
+    composed: Sequence[tuple[Candidate, Example]],
+    rows: dict[Split, list[Example]],
+    settings: ExampleSettings,
+    seed: int,
+    rejected: list[Rejected],
+) -> list[tuple[Candidate, Example]]:
+    """The rows without the surplus of those for training, which goes from `rows` too."""
+    surplus = rebalance(rows[Split.TRAIN], settings.largest_share, Random(f"rebalance {seed}"))
+    rows[Split.TRAIN] = [row for row in rows[Split.TRAIN] if row.id not in surplus]
+    rejected += [(c, row.question, surplus[row.id]) for c, row in composed if row.id in surplus]
+    return [(candidate, row) for candidate, row in composed if row.id not in surplus]
 
 
 def _within_one_split(

@@ -1,6 +1,6 @@
-"""Whether a written question keeps its thread, and asks for the kind of thing that its answer is.
+"""What questions and answers are like by their words: whether they keep their thread, fit each other, of what kind.
 
-The kinds are told by English question words; a question in another language passes.
+The kinds are told by English question words; a question in another language passes, and is of no kind.
 """
 
 from __future__ import annotations
@@ -25,6 +25,23 @@ _TIME = re.compile(rf"\d|\b(?:{'|'.join(_TIME_WORDS.split())})\b", re.I)
 _HOW_MANY = re.compile(r"\bhow (?:many|much|old|long|far|tall|high|deep|large|big|often)\b", re.I)
 _WHEN = re.compile(r"^(?:\w+ )?(?:when|(?:what|which) (?:year|date|day|month|century|decade))\b", re.I)
 _WHO = re.compile(r"^(?:\w+ )?(?:who|whom)\b", re.I)
+_WORD = re.compile(r"^(?:\w+ ){0,2}?(where|why|which|what|how|whose)\b", re.I)
+_VERDICT = re.compile(
+    r"^(?:is|are|was|were|do|does|did|can|could|must|may|should|will|would|has|have|had)\b(?!.*\bor\b)", re.I
+)
+# A whole date or time, where a bare number may be a count as well; "may" is a month beside a number only.
+_DATE = re.compile(
+    r"\b(?:january|february|march|april|june|july|august|september|october|november|december"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)days?)\b|\b(?:may \d|\d+(?:st|nd|rd|th)? (?:of )?may\b)"
+    r"|\b\d{4}-\d\d(?:-\d\d)?\b|\b\d{1,2}:\d\d\b"
+    r"|^\W*(?:(?:in|since|by|until|from|around|about|the) )*(?:1\d|20)\d\d(?:s|'s)?\W*$",
+    re.I,
+)
+_NUMBER = re.compile(
+    r"^\W*(?:(?:about|around|over|above|below|under|nearly|almost|at|least|most|up|to|some|more|less|than|only|roughly"
+    rf"|exactly|every|a|an) )*\W*(?:\d|[\u00bc-\u00be]|(?:{'|'.join(_NUMBER_WORDS.split())})\b)",
+    re.I,
+)
 _ONLY_NUMBER = re.compile(r"[\d\W]+$")
 # So many words in the same order twice are a writer that lost its thread.
 _REPEATED = 3
@@ -50,3 +67,24 @@ def asks_for(question: str, answer: str) -> bool:
     if _WHO.match(question):
         return not _ONLY_NUMBER.match(answer)
     return True
+
+
+def question_word(question: str) -> str:
+    """What a question asks with: "how many", "when", "who", "yes or no", "where", "why", "which", "what", "how",
+    "whose"; or "other".
+    """
+    for word, pattern in (("how many", _HOW_MANY), ("when", _WHEN), ("who", _WHO), ("yes or no", _VERDICT)):
+        if pattern.search(question):
+            return word
+    found = _WORD.match(question)
+    return found[1].lower() if found else "other"
+
+
+def is_date(answer: str) -> bool:
+    """Whether an answer is a date, a year or a time of day."""
+    return _DATE.search(answer) is not None
+
+
+def is_number(answer: str) -> bool:
+    """Whether an answer begins with a number, whatever its unit."""
+    return _NUMBER.match(answer) is not None

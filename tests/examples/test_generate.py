@@ -230,3 +230,153 @@ def test_the_likeliest_drafts_are_put_forward_and_the_others_listed() -> None:
     assert drafted(-0.01, 0.01, questions_per_passage=1) == (["2"], ["a draft that its own writer finds unlikely"] * 2)
     assert drafted(-0.2, 1.0, questions_per_passage=1)[0] == ["2"]
     assert drafted(-5.0, 1.0, questions_per_passage=1)[0] == []
+
+
+def test_documents_alike_stand_in_one_split_and_the_file_of_splits_names_their_cluster(tmp_path: Path) -> None:
+    from raft.index import build_index
+    from raft.recipe import IndexSettings
+
+    folder = tmp_path / "manuals"
+    folder.mkdir()
+    words = [f"step{number}" for number in range(60)]
+    for number in range(8):
+        (folder / f"own{number}.txt").write_text(" ".join(f"part{number}x{word}" for word in words))
+    for year in (2019, 2020):
+        (folder / f"manual{year}.txt").write_text(f"Manual of {year}. " + " ".join(words[: year - 1970]))
+    build_index([folder], tmp_path / "index", IndexSettings(passage_tokens=32))
+    for seed in range(4):
+        out = tmp_path / str(seed)
+        generate_examples(tmp_path / "index", out, settings=SETTINGS, seed=seed, generator=Clerk())
+        made = {row["document_id"]: row for row in rows(out, "splits.jsonl")}
+        assert made["manual2019.txt"]["split"] == made["manual2020.txt"]["split"]
+        assert made["manual2020.txt"]["cluster"] == "manual2019.txt"
+        assert all(made[f"own{number}.txt"]["cluster"] == f"own{number}.txt" for number in range(8))
+
+
+def test_a_question_over_two_documents_brings_them_into_one_split(notes_index: Path, tmp_path: Path) -> None:
+    both = {
+        "id": "a",
+        "question": "At what pressure does the Merrow 45 stop, and who greases the winch?",
+        "answers": ["36 bar"],
+        "document_ids": ["pumps.md", "winches.txt"],
+    }
+    chosen = ExampleSettings(num_distractors=1, validation_fraction=0.5, test_fraction=0.25)
+    for seed in range(4):
+        generate_examples(notes_index, tmp_path / str(seed), questions_file(tmp_path, both), chosen, seed)
+        assert verified(tmp_path / str(seed), Stage.EXAMPLES).counts["train"] == 1
+
+
+def test_leaks_are_listed_and_counted_in_manifest_and_card(made: Path) -> None:
+    manifest, listed = verified(made, Stage.EXAMPLES), rows(made, "leakage.jsonl")
+    kinds = [leak["kind"] for leak in listed]
+    for kind, count in (
+        ("near-duplicate questions", manifest.counts["leaked_questions"]),
+        ("oracle of one split shown in another", manifest.counts["leaked_oracles"]),
+        ("passage of an unseen document shown", manifest.counts["unseen_passages_shown"]),
+    ):
+        assert kinds.count(kind) == count
+    assert manifest.counts["leaked_oracles"] > 0
+    oracles = {passage["id"] for row in rows(made, "train.jsonl") for passage in row["passages"] if passage["oracle"]}
+    shown = {
+        passage["id"]
+        for split in ("validation", "test")
+        for row in rows(made, f"{split}.jsonl")
+        for passage in row["passages"]
+    }
+    assert {leak["passage_id"] for leak in listed if leak["split"] == "train"} == oracles & shown
+    assert (
+        f"- {manifest.counts['leaked_oracles']} passages that are oracle in one split"
+        in (made / "README.md").read_text()
+    )
+
+
+def test_the_card_loads_with_datasets_and_says_licence_balance_and_settings(
+    notes_index: Path, tmp_path: Path, made: Path
+) -> None:
+    from datasets import load_dataset
+    from huggingface_hub import DatasetCard
+
+    loaded = load_dataset(str(made), cache_dir=str(tmp_path / "cache"))
+    assert {str(split): loaded[split].num_rows for split in loaded} == {
+        split: len(found) for split in ("train", "validation", "test") if (found := rows(made, f"{split}.jsonl"))
+    }
+    assert loaded["train"][0] == rows(made, "train.jsonl")[0]
+    licensed = SETTINGS.model_copy(update={"license": "cc-by-4.0"})
+    generate_examples(notes_index, tmp_path / "out", settings=licensed, seed=1, generator=Clerk())
+    card = DatasetCard.load(tmp_path / "out" / "README.md")
+    assert card.data.license == "cc-by-4.0"
+    assert "| question kind | what" in card.text and "- `license`: cc-by-4.0" in card.text
+
+
+def test_a_split_without_quotes_or_rows_loads_too(notes_index: Path, tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    path = questions_file(tmp_path, {"id": "a", "question": "Who painted it?", "answers": [], "unanswerable": True})
+    generate_examples(notes_index, tmp_path / "out", path, ExampleSettings(num_distractors=1))
+    loaded = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    assert list(loaded) == ["train"] and loaded["train"][0]["quotes"] == []
+    assert loaded["train"].features["quotes"].feature["start"].dtype == "int64"
+
+
+def test_filters_turn_away_with_their_reason_and_no_path_is_recorded(notes_index: Path, tmp_path: Path) -> None:
+    (tmp_path / "list").mkdir()
+    words = tmp_path / "list" / "words.txt"
+    words.write_text("tonnes\n")
+    path = questions_file(
+        tmp_path,
+        {"id": "a", "question": "At what pressure does the Merrow 45 stop?", "answers": ["36 bar"]},
+        {"id": "b", "question": "How heavy may a load on the Grappel G5 be?", "answers": ["2.2 tonnes"]},
+    )
+    chosen = ExampleSettings(num_distractors=1, validation_fraction=0, test_fraction=0, blocked_words=str(words))
+    generate_examples(notes_index, tmp_path / "out", path, chosen)
+    manifest = verified(tmp_path / "out", Stage.EXAMPLES)
+    assert manifest.ledger.rejected == {"a blocked word in the question or an answer": 1}
+    assert manifest.settings["blocked_words"] == "words.txt"
+    assert str(tmp_path) not in "".join(file.read_text() for file in (tmp_path / "out").glob("*"))
+    digest = verified(notes_index, Stage.INDEX).digest
+    assert examples_fingerprint(digest, path, chosen, 0) == manifest.fingerprint
+    words.write_text("litres\n")
+    assert examples_fingerprint(digest, path, chosen, 0) != manifest.fingerprint
+
+
+class Listener(Silent):
+    """Remembers the lines that stay."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_one_class_that_holds_too_much_is_told_and_dropped_on_request(notes_index: Path, tmp_path: Path) -> None:
+    asked = [
+        {
+            "id": f"q{n}",
+            "question": f"At what pressure does the Merrow 45 stop, asks worker {n}?",
+            "answers": ["36 bar"],
+        }
+        for n in range(9)
+    ] + [
+        {
+            "id": f"p{n}",
+            "question": f"Who is the apprentice for the Grappel winches, asks worker {n}?",
+            "answers": ["Jory Mabb"],
+        }
+        for n in range(2)
+    ]
+    path = questions_file(tmp_path, *asked)
+    chosen = ExampleSettings(num_distractors=1, validation_fraction=0, test_fraction=0)
+    listener = Listener()
+    generate_examples(notes_index, tmp_path / "all", path, chosen, progress=listener)
+    assert [note for note in listener.notes if "9 of 11 training rows have the question kind 'what'" in note], (
+        listener.notes
+    )
+    even = chosen.model_copy(update={"rebalance": True})
+    listener.notes.clear()
+    generate_examples(notes_index, tmp_path / "even", path, even, progress=listener)
+    manifest = verified(tmp_path / "even", Stage.EXAMPLES)
+    assert manifest.ledger.kept == manifest.counts["train"] == 4
+    assert sum(manifest.ledger.rejected.values()) == 7
+    assert all(row["reason"].startswith("surplus: ") for row in rows(tmp_path / "even", "rejected.jsonl"))
+    assert not any("training rows have" in note for note in listener.notes)

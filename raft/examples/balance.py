@@ -1,0 +1,143 @@
+"""How training rows are spread over documents, kinds of questions, types of answers and labels; evened on request."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+from raft.examples.composing import Reason
+from raft.examples.wording import is_date, is_number, question_word
+from raft.text import normalise_answer
+from raft.types import Example, ExampleKind
+
+# Where the answers of all questions are at most so many, each given so often on the average, they are labels.
+_MOST_LABELS, _ROWS_PER_LABEL = 10, 5
+_VERDICTS = ("yes", "no", "maybe")
+# Of fewer rows any class may hold most by chance.
+_FEWEST_ROWS = 10
+# A name begins each of its words with a capital, small words within it aside.
+_NAME = re.compile(r"\W*[A-Z\u00c0-\u00de][\w'.-]*(?:\s+(?:of|the|de|von|van|and|[A-Z\u00c0-\u00de0-9][\w'.-]*))*\W*")
+
+
+class Facet(StrEnum):
+    """In what rows are sorted into classes."""
+
+    DOCUMENT = "document"
+    QUESTION = "question kind"
+    ANSWER = "answer type"
+    LABEL = "label"
+
+
+SURPLUS: Mapping[Facet, Reason] = {
+    Facet.DOCUMENT: Reason.SURPLUS_OF_DOCUMENT,
+    Facet.QUESTION: Reason.SURPLUS_OF_QUESTION,
+    Facet.ANSWER: Reason.SURPLUS_OF_ANSWER,
+    Facet.LABEL: Reason.SURPLUS_OF_LABEL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """How many rows each class of each facet has, the largest first; a facet without classes is left out."""
+
+    rows: int
+    classes: Mapping[Facet, Mapping[str, int]]
+
+    def warnings(self, share: float) -> list[str]:
+        """One line for each class that holds more than `share` of the rows; none for fewer than ten rows.
+
+        A facet with few classes is measured by the share that each would have if all were equal, if that is more.
+        """
+        lines = []
+        for facet, counts in self.classes.items():
+            total, (largest, count) = sum(counts.values()), next(iter(counts.items()))
+            if self.rows >= _FEWEST_ROWS and len(counts) > 1 and count > _most(counts, share):
+                lines.append(f"{count} of {total} training rows have the {facet} '{largest}': more than {share:.0%}")
+        return lines
+
+
+def measure_balance(rows: Sequence[Example]) -> Balance:
+    """Count the rows by document, question word, type of answer and, where the questions are closed, label."""
+    classes: dict[Facet, dict[str, int]] = {}
+    for facet, of_row in _classes(rows).items():
+        counts = Counter(name for name in of_row if name)
+        if counts:
+            classes[facet] = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    return Balance(len(rows), classes)
+
+
+def rebalance(rows: Sequence[Example], share: float, rng: Random) -> dict[str, Reason]:
+    """Which rows to drop, by id with the reason, so that no class of any facet holds more than `share` of its rows.
+
+    Rows of the largest class go, chosen by `rng`. A share that so few classes cannot keep is that of equal classes, and
+    a facet with a single class is left as it is.
+    """
+    facets = _classes(rows)
+    left = list(range(len(rows)))
+    dropped: dict[str, Reason] = {}
+    while True:
+        for facet, of_row in facets.items():
+            counts = Counter(of_row[row] for row in left if of_row[row])
+            if len(counts) < 2:
+                continue
+            largest, count = min(counts.items(), key=lambda item: (-item[1], item[0]))
+            if count > _most(counts, share):
+                of_class = [row for row in left if of_row[row] == largest]
+                allowed = max(1, min(count - 1, _allowed(counts.total() - count, len(counts), share)))
+                gone = set(rng.sample(of_class, count - allowed))
+                dropped |= {rows[row].id: SURPLUS[facet] for row in sorted(gone)}
+                left = [row for row in left if row not in gone]
+                break
+        else:
+            return dropped
+
+
+def _most(counts: Mapping[str, int], share: float) -> int:
+    """The most rows that one of these classes may have, of as many as there are."""
+    total, most = sum(counts.values()), max(counts.values())
+    return max(1, _allowed(total - most, len(counts), share))
+
+
+def _allowed(others: int, classes: int, share: float) -> int:
+    """How many rows a class may have beside `others`; the share of equal classes is always allowed."""
+    fair = max(share, 1 / classes)
+    # Rounded down, but for what binary fractions lose.
+    return int(others * fair / (1 - fair) + 1e-9)
+
+
+def _classes(rows: Sequence[Example]) -> dict[Facet, list[str]]:
+    """The class of each row in each facet; "" where it has none."""
+    labels = _labels(rows)
+    return {
+        # Labels first: they are fewest, and what is dropped for them counts for the others too.
+        Facet.LABEL: labels,
+        Facet.ANSWER: [_answer_type(row) for row in rows],
+        Facet.QUESTION: [question_word(row.question) for row in rows],
+        Facet.DOCUMENT: [next(iter(row.document_ids), "") for row in rows],
+    }
+
+
+def _labels(rows: Sequence[Example]) -> list[str]:
+    """The answers to closed questions: yes, no and maybe; or all answers, where they are few and each often given."""
+    first = [normalise_answer(row.answers[0]) if row.answers else "" for row in rows]
+    given = Counter(filter(None, first))
+    if 2 <= len(given) <= _MOST_LABELS and given.total() >= _ROWS_PER_LABEL * len(given):
+        return first
+    return [next((v for v in map(normalise_answer, row.answers) if v in _VERDICTS), "") for row in rows]
+
+
+def _answer_type(row: Example) -> str:
+    if not row.answers:
+        return "none" if row.kind is ExampleKind.UNANSWERABLE else ""
+    answer = row.answers[0]
+    if normalise_answer(answer) in _VERDICTS:
+        return "yes or no"
+    if is_date(answer):
+        return "date"
+    if is_number(answer):
+        return "number"
+    return "name" if _NAME.fullmatch(answer) else "phrase"
