@@ -7,14 +7,16 @@ the user's documents and questions and are tokenised apart, so that nothing in t
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from raft.text import normalise_answer
+from raft.types import QuestionKind
 
 BEGIN_QUOTE = "##begin_quote##"
 END_QUOTE = "##end_quote##"
@@ -39,6 +41,33 @@ _ASK_INSTRUCTION = (
     "name what it is about, and must make sense to somebody who does not see the passage. "
     f"Reply in one line: {ANSWER} the answer, in words of the passage {QUESTION} the question"
 )
+_ASK_KIND_INSTRUCTION = (
+    "Write one question that the passages answer. It must name what it is about and make sense to somebody who does "
+    "not see the passages, so it never speaks of them. The answer is words of passage [1], copied exactly, as few as "
+    "say it. What kind of question is wanted and who asks it stands below the passages. "
+    'Reply with one JSON object and nothing else: {"answer": "words of passage [1]", "question": "the question"}'
+)
+_KINDS: Mapping[QuestionKind, str] = {
+    QuestionKind.FACT: "for one fact: a name, a place, a thing or a reason",
+    QuestionKind.NUMBER: "whose answer is a number with its unit, a date or a time",
+    QuestionKind.PROCEDURE: "how something is done, or what must be done when; the answer is one instruction",
+    QuestionKind.COMPARISON: "that compares what passage [1] says with what passage [2] says and needs both",
+    QuestionKind.NEGATION: "with a negation: what is not allowed, done or included, or when a rule does not hold",
+}
+_PARAPHRASE_INSTRUCTION = (
+    "Say the question in other words, as somebody else would ask it. It must ask for the same thing and have the same "
+    'answer; names and numbers stay as they are. Reply with one JSON object and nothing else: {"question": "the '
+    'question in other words"}'
+)
+
+
+def _schema(*fields: str) -> str:
+    shape = {"type": "object", "properties": {name: {"type": "string"} for name in fields}}
+    return json.dumps({**shape, "required": list(fields), "additionalProperties": False})
+
+
+# JSON Schemas of the replies that the two instructions above ask for.
+QUESTION_SCHEMA, PARAPHRASE_SCHEMA = _schema("answer", "question"), _schema("question")
 
 
 class Segment(NamedTuple):
@@ -145,6 +174,22 @@ def ask_prompt(passage: Showable, style: PromptStyle) -> Prompt:
     return Prompt((_template(_ASK_INSTRUCTION),), (_template("Passage:\n"), *_numbered(1, passage)))
 
 
+def ask_kind_prompt(passages: Sequence[Showable], kind: QuestionKind, persona: str = "") -> Prompt:
+    """Ask for one question of a kind about the first passage, as a persona would ask it; JSON, in chat style alone.
+
+    What differs between questions on one passage stands last, so that servers can reuse the prefix.
+    """
+    shown = [segment for number, passage in enumerate(passages, 1) for segment in _numbered(number, passage)]
+    asked_by = (_template("\nAsked by: "), _content(persona)) if persona else ()
+    user = (_template(_PASSAGES), *shown, _template(f"\nKind of question: one {_KINDS[kind]}."), *asked_by)
+    return Prompt((_template(_ASK_KIND_INSTRUCTION),), user)
+
+
+def paraphrase_prompt(question: str) -> Prompt:
+    """Ask for a question in other words; JSON, in chat style alone."""
+    return Prompt((_template(_PARAPHRASE_INSTRUCTION),), (_template("Question: "), _content(question)))
+
+
 def _numbered(number: int, passage: Showable) -> tuple[Segment, ...]:
     title = (_content(passage.title), _template(": ")) if passage.title else ()
     return (_template(f"[{number}] "), *title, _content(passage.text), _PASSAGE_END)
@@ -235,6 +280,22 @@ def parse_question(text: str) -> ParsedQuestion | None:
     if not (mark and answer_mark and question and answer):
         return None
     return ParsedQuestion(question, answer)
+
+
+def parse_json_question(text: str, answer: str | None = None) -> ParsedQuestion | None:
+    """Take a reply to `ask_kind_prompt` apart, or one to `paraphrase_prompt` where the answer is known already.
+
+    A model that is not held to JSON may write something around it, or fall back to the form of `ask_prompt`.
+    """
+    try:
+        said = json.loads(text[text.find("{") : text.rfind("}") + 1])
+    except ValueError:
+        return parse_question(text)
+    if not isinstance(said, dict):
+        return None
+    parts = [said.get("question"), said.get("answer") if answer is None else answer]
+    question, found = (" ".join(part.split()) if isinstance(part, str) else "" for part in parts)
+    return ParsedQuestion(question, found) if question and found else None
 
 
 def prompt_fingerprint(style: PromptStyle) -> str:

@@ -6,10 +6,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from raft.errors import InputError
-from raft.types import RetrievalMode
+from raft.types import QuestionKind, RetrievalMode
 from raft.types import TuningMethod as TuningMethod
 
 
@@ -87,6 +87,13 @@ class ExampleSettings(Settings):
     model: str = Field("mini", description="model that writes the questions")
     questions_per_passage: Count = Field(4, description="questions to write for each passage, before filtering")
     drafts: Count = Field(3, description="drafts that `mini` writes for each of them; it puts forward the likeliest")
+    kinds: str = Field(
+        "", description=f"kinds of questions, for a model that follows instructions: {', '.join(QuestionKind)}"
+    )
+    personas: str = Field("", description="who asks, parted by ';', for a model that follows instructions")
+    paraphrases: int = Field(
+        0, ge=0, description="other wordings of each question, by a model that follows instructions"
+    )
     num_distractors: int = Field(2, ge=0, le=MAX_PASSAGES - 1, description="distractors shown beside the oracle")
     oracle_fraction: Share = Field(1.0, description="share of examples that show their oracle")
     no_oracle: NoOracle = Field(NoOracle.REFUSE, description="what rows without their oracle teach")
@@ -95,6 +102,9 @@ class ExampleSettings(Settings):
     test_fraction: Share = Field(0.1, description="share of the seen documents whose rows are held out for evaluation")
     cluster_similarity: float = Field(
         0.5, gt=0, le=1, description="documents that share this much of their text stand in the same split"
+    )
+    join_questions: bool = Field(
+        False, description="keep documents that one question speaks of in one split, instead of rejecting it"
     )
     round_trip_depth: Count = Field(4, description="a question must retrieve its passage among this many")
     drop_personal: bool = Field(False, description="turn away questions and answers with personal data or secrets")
@@ -107,6 +117,28 @@ class ExampleSettings(Settings):
     )
     rebalance: bool = Field(False, description="drop the training rows that are more than that share")
     license: str = Field("", description="licence of the training set, as hubs name it: cc-by-4.0, apache-2.0, ...")
+
+    @field_validator("kinds")
+    @classmethod
+    def _known_kinds(cls, value: str) -> str:
+        unknown = sorted(set(_parts(value, ",")) - set(QuestionKind))
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is no kind of question: give some of {', '.join(QuestionKind)}")
+        return value
+
+    @property
+    def question_kinds(self) -> tuple[QuestionKind, ...]:
+        """The kinds of questions to ask for, each once."""
+        return tuple(dict.fromkeys(map(QuestionKind, _parts(self.kinds, ","))))
+
+    @property
+    def who_asks(self) -> tuple[str, ...]:
+        """The personas, each once."""
+        return tuple(dict.fromkeys(_parts(self.personas, ";")))
+
+
+def _parts(text: str, mark: str) -> list[str]:
+    return [part.strip() for part in text.split(mark) if part.strip()]
 
 
 class Schedule(StrEnum):

@@ -78,6 +78,16 @@ class TuningMethod(StrEnum):
     DSF = "dsf"
 
 
+class QuestionKind(StrEnum):
+    """What a writer that follows instructions can be asked to ask for; a comparison is over two passages."""
+
+    FACT = "fact"
+    NUMBER = "number"
+    PROCEDURE = "procedure"
+    COMPARISON = "comparison"
+    NEGATION = "negation"
+
+
 class QuestionSource(StrEnum):
     """Where the questions of an evaluation come from; held out are those whose documents were kept out of training."""
 

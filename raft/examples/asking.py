@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import groupby
 
 from raft.errors import ModelError
@@ -16,7 +16,7 @@ from raft.index import Index
 from raft.models.generator import Decoding, Generation, Generator
 from raft.models.weights import public_name
 from raft.progress import Progress
-from raft.prompts import PromptStyle, ask_prompt, parse_answer, parse_question, passages_prompt
+from raft.prompts import ParsedQuestion, PromptStyle, ask_prompt, parse_answer, parse_question, passages_prompt
 from raft.recipe import ExampleSettings
 from raft.text import locate, normalise_answer, token_f1
 from raft.types import Passage, Question
@@ -53,7 +53,7 @@ def write_questions(
     seen: set[str] = set()
     put_forward: Counter[str] = Counter()
     for passage, generation in _likeliest_first(asked, written):
-        checked = _check_form(passage, generation.text, seen)
+        checked = check_form(passage, parse_question(generation.text), seen)
         if not isinstance(checked, Reason) and not _is_put_forward(generation, put_forward[passage.id], settings):
             checked = Reason.UNLIKELY
         if isinstance(checked, Reason):
@@ -76,16 +76,20 @@ def _is_put_forward(draft: Generation, before: int, settings: ExampleSettings) -
     return likely and before < settings.questions_per_passage
 
 
-def _check_form(passage: Passage, written: str, seen: set[str]) -> Question | Reason:
-    """A written question in the spelling of its passage, or what is wrong with it."""
-    parsed = parse_question(written)
+def check_form(
+    passage: Passage, parsed: ParsedQuestion | None, seen: Container[str], longest: int = _MAX_ANSWER_WORDS
+) -> Question | Reason:
+    """A written question in the spelling of its passage, or what is wrong with it.
+
+    seen: normalised questions that were asked before. longest: words that its answer may have.
+    """
     if parsed is None:
         return Reason.FORM
     span = locate(parsed.answer, passage.text)
     words = parsed.question.rstrip("?").split()
     if span is None:
         return Reason.ANSWER_NOT_IN_PASSAGE
-    if len(parsed.answer.split()) > _MAX_ANSWER_WORDS:
+    if len(parsed.answer.split()) > longest:
         return Reason.ANSWER_TOO_LONG
     if not parsed.question.endswith("?") or not _MIN_WORDS <= len(words) <= _MAX_WORDS:
         return Reason.NOT_A_QUESTION
@@ -108,25 +112,25 @@ def _check_form(passage: Passage, written: str, seen: set[str]) -> Question | Re
 def round_trip(
     candidates: Sequence[Candidate], index: Index, reader: Generator, settings: ExampleSettings, progress: Progress
 ) -> tuple[list[Candidate], list[Rejected]]:
-    """Keep a question only if it retrieves its passage and a reader of that passage gives the answer back.
+    """Keep a question only if it retrieves its oracles and a reader of these gives the answer back.
 
     After SimRAG (Xu et al. 2025, section 3.3): both directions must hold, so that a vague question does not survive.
     """
     retrieved = index.retrieve([c.question.text for c in candidates], settings.round_trip_depth)
-    found: list[tuple[Candidate, Passage]] = []
+    found: list[Candidate] = []
     rejected: list[Rejected] = []
     for candidate, scored in zip(candidates, retrieved, strict=True):
         if candidate.oracle is None:
             raise ModelError("an unanswerable question cannot make a round trip")
-        if candidate.oracle.id in {hit.passage.id for hit in scored}:
-            found.append((candidate, candidate.oracle))
+        if {oracle.id for oracle in candidate.oracles} <= {hit.passage.id for hit in scored}:
+            found.append(candidate)
         else:
             rejected.append((candidate, candidate.question.text, Reason.NOT_RETRIEVED))
-    prompts = [passages_prompt(candidate.question.text, [oracle], reader.style) for candidate, oracle in found]
+    prompts = [passages_prompt(candidate.question.text, candidate.oracles, reader.style) for candidate in found]
     with progress.task("check by round trip", len(prompts)) as advance:
         answers = reader.generate(prompts, Decoding(_ANSWER_TOKENS), advance)
     kept: list[Candidate] = []
-    for (candidate, _), generation in zip(found, answers, strict=True):
+    for candidate, generation in zip(found, answers, strict=True):
         if token_f1(parse_answer(generation.text).answer, candidate.question.answers) >= _SAME_ANSWER_F1:
             kept.append(candidate)
         else:

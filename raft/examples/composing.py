@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-from raft.examples.evidence import find_evidence, quote_span
+from raft.examples.evidence import find_evidence, quote_span, supporting_span
 from raft.prompts import REFUSAL, CitedQuote, Segment, joined, plain_target, reasoned_target
 from raft.recipe import ExampleSettings, NoOracle
-from raft.text import contains_answer, normalise_answer
+from raft.text import Span, contains_answer, normalise_answer
 from raft.types import Example, ExampleKind, Passage, Question, Quote, ShownPassage
 
 # Above this share of common words a passage says what the oracle says, and is no distractor.
@@ -27,6 +27,8 @@ class Reason(StrEnum):
     FORM = "not in the form that was asked for"
     NOT_A_QUESTION = "not a well-formed question"
     OTHER_KIND = "the answer is not what the question word asks for"
+    NO_NEIGHBOUR = "no second passage of its split to compare it with"
+    NOT_OF_KIND = "not of the kind of question that was wanted"
     UNLIKELY = "a draft that its own writer finds unlikely"
     REFERS_TO_PASSAGE = "speaks of the passage instead of its subject"
     ANSWER_IN_QUESTION = "the question gives its answer away"
@@ -49,11 +51,20 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A question with the passage that answers it (none for an unanswerable one), before it is a row."""
+    """A question with the passage that answers it (none for an unanswerable one), before it is a row.
+
+    further: the other oracles of a question that needs several.
+    """
 
     question: Question
     oracle: Passage | None
     provenance: dict[str, str]
+    further: tuple[Passage, ...] = ()
+
+    @property
+    def oracles(self) -> tuple[Passage, ...]:
+        """All passages that the answer rests on; the first holds it."""
+        return (self.oracle, *self.further) if self.oracle is not None else ()
 
 
 def choose_distractors(
@@ -102,15 +113,17 @@ def compose(
     retrieved: distractor candidates, most tempting first. shows_oracle: says nothing where there is no oracle. A row
     shows as many passages with its oracle as without, in shuffled order so that position tells nothing.
     """
-    question, oracle = candidate.question, candidate.oracle
-    size = settings.num_distractors + 1
+    question, oracle, oracles = candidate.question, candidate.oracle, candidate.oracles
+    size = settings.num_distractors + max(1, len(oracles))
     with_oracle = oracle is not None and shows_oracle
-    distractors = choose_distractors(question, oracle, retrieved, size - int(with_oracle))
-    if len(distractors) < size - int(with_oracle):
+    wanted = size - len(oracles) * with_oracle
+    others = (p for p in retrieved if not any(overlap(p.text, f.text) > NEAR_DUPLICATE for f in candidate.further))
+    distractors = choose_distractors(question, oracle, others, wanted)
+    if len(distractors) < wanted:
         return Reason.TOO_FEW_DISTRACTORS
-    passages = [*distractors, *([oracle] if with_oracle and oracle is not None else [])]
+    passages = [*distractors, *(oracles if with_oracle else ())]
     rng.shuffle(passages)
-    shown = tuple(_shown(passage, oracle) for passage in passages)
+    shown = tuple(_shown(passage, oracles) for passage in passages)
     if oracle is None:
         return _row(candidate, shown, (), REFUSAL, ExampleKind.UNANSWERABLE)
     if not with_oracle:
@@ -119,13 +132,18 @@ def compose(
     evidence = find_evidence(oracle.text, question.text, question.answers)
     if evidence is None:
         return Reason.ANSWER_NOT_IN_PASSAGE
-    start, end = quote_span(oracle.text, evidence)
-    quote = Quote(oracle.id, start, end, oracle.text[start:end])
-    return _row(candidate, shown, (quote,), oracle.text[slice(*evidence.answer)], ExampleKind.ORACLE)
+    said = _quote(oracle, quote_span(oracle.text, evidence))
+    # What leads to the answer comes first, and the words that hold it last.
+    led = [_quote(other, supporting_span(other.text, question.text, said.text)) for other in candidate.further]
+    return _row(candidate, shown, (*led, said), oracle.text[slice(*evidence.answer)], ExampleKind.ORACLE)
 
 
-def _shown(passage: Passage, oracle: Passage | None) -> ShownPassage:
-    is_oracle = oracle is not None and passage.id == oracle.id
+def _quote(passage: Passage, span: Span) -> Quote:
+    return Quote(passage.id, span[0], span[1], passage.text[slice(*span)])
+
+
+def _shown(passage: Passage, oracles: Sequence[Passage]) -> ShownPassage:
+    is_oracle = any(passage.id == oracle.id for oracle in oracles)
     return ShownPassage(passage.id, passage.document_id, passage.title, passage.text, is_oracle)
 
 

@@ -18,6 +18,7 @@ from raft.examples.card import dataset_card
 from raft.examples.composing import Candidate, Reason, compose, which_show_their_oracle
 from raft.examples.evidence import find_evidence
 from raft.examples.filters import unwanted
+from raft.examples.kinds import follows_instructions, neighbours, paraphrase, write_kinds
 from raft.examples.leakage import find_leaks, leak_counts
 from raft.examples.splitting import (
     Split,
@@ -77,7 +78,7 @@ def generate_examples(
             candidates, rejected = _brought(index, given)
             asked = {c.oracle.document_id for c in candidates if c.oracle is not None}
             asked |= {document_id for question in given for document_id in question.document_ids}
-            clusters = joined_by_questions(alike, given, asked)
+            clusters = joined_by_questions(alike, given, asked) if settings.join_questions else alike
             splits = with_those_alike(split_by_document(sorted(asked), clusters, settings, rng), clusters)
         candidates = _within_one_split(_wanted(candidates, check, rejected), splits, rejected)
         composed = _compose_all(index, candidates, settings, rng, rejected)
@@ -180,9 +181,16 @@ def _written(
     progress: Progress,
 ) -> tuple[list[Candidate], list[Rejected]]:
     asked = [passage for passage in index.passages if splits[passage.document_id] is not Split.UNSEEN]
-    candidates, malformed = write_questions(asked, generator, settings, seed, progress)
+    if not follows_instructions(settings, generator):
+        candidates, malformed = write_questions(asked, generator, settings, seed, progress)
+        kept, failed = round_trip(candidates, index, generator, settings, progress)
+        return kept, [*malformed, *failed]
+    near = neighbours(asked, index, splits, settings)
+    candidates, malformed = write_kinds(asked, near, generator, settings, seed, progress)
     kept, failed = round_trip(candidates, index, generator, settings, progress)
-    return kept, [*malformed, *failed]
+    others, unlike = paraphrase(kept, generator, settings, seed, progress)
+    kept_too, lost = round_trip(others, index, generator, settings, progress)
+    return [*kept, *kept_too], [*malformed, *failed, *unlike, *lost]
 
 
 def _brought(index: Index, questions: Sequence[Question]) -> tuple[list[Candidate], list[Rejected]]:

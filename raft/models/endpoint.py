@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ _TRIES = 3
 # Besides 5xx: time-out, conflict, too early, too many requests.
 _MAY_PASS = (408, 409, 425, 429)
 _AT_ONCE = 4
+# What servers say to a form of reply that they do not know.
+_UNKNOWN_FIELD = (400, 422)
 
 
 class EndpointGenerator:
@@ -40,6 +43,7 @@ class EndpointGenerator:
     def __init__(self, name: str, model: str, client: OpenAI) -> None:
         self.name = name
         self._model, self._client = model, client
+        self._takes_schema = True
 
     @classmethod
     def from_name(cls, name: str) -> EndpointGenerator:
@@ -89,7 +93,8 @@ class EndpointGenerator:
                     raise ModelError(f"{self.name} failed {_TRIES} times ({fault}): check that it runs") from fault
                 time.sleep(2.0 ** (attempt - 1) if fault.wait is None else fault.wait)
                 continue
-            return self._generation(reply, time.perf_counter() - began)
+            generation = self._generation(reply, time.perf_counter() - began)
+            return generation if decoding.schema is None else replace(generation, structured=self._takes_schema)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _call(self, prompt: Prompt, decoding: Decoding, row: int) -> Any:
@@ -101,6 +106,7 @@ class EndpointGenerator:
 
         messages: Any = prompt.messages  # the client's own type is a union of six
         deadline = time.monotonic() + _DEADLINE_SECONDS
+        schema = decoding.schema if self._takes_schema else None
         try:
             with self._client.chat.completions.with_streaming_response.create(
                 model=self._model,
@@ -109,11 +115,15 @@ class EndpointGenerator:
                 temperature=decoding.temperature,
                 top_p=decoding.top_p,
                 seed=decoding.seed + row,
+                response_format=_form(schema),
             ) as reply:
                 return json.loads(_read(reply.iter_bytes(), deadline))
         except APIConnectionError as error:
             raise _PassingError(_line(error)) from error
         except APIStatusError as error:
+            if error.status_code in _UNKNOWN_FIELD and schema is not None:
+                self._takes_schema = False
+                raise _PassingError(_line(error), 0.0) from error
             if error.status_code in _MAY_PASS or error.status_code >= 500:
                 raise _PassingError(_line(error), _wait(error.response.headers)) from error
             if 300 <= error.status_code < 400:
@@ -139,7 +149,17 @@ class EndpointGenerator:
             raise ModelError(f"{self.name} sent a reply without text: check the endpoint")
         usage = reply.get("usage")
         counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")] if isinstance(usage, dict) else []
-        return Generation(text, seconds, *(count if isinstance(count, int) else None for count in counts))
+        prompt, new = (count if isinstance(count, int) else None for count in (*counts, None, None)[:2])
+        return Generation(text, seconds, prompt, new)
+
+
+def _form(schema: str | None) -> Any:
+    """What holds a reply to a JSON Schema; leaves the request as it is where there is none."""
+    from openai import omit
+
+    if schema is None:
+        return omit
+    return {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": json.loads(schema)}}
 
 
 class _PassingError(Exception):

@@ -13,13 +13,17 @@ from raft.prompts import Prompt, PromptStyle
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How to write: greedy at temperature 0, sampled above it. weigh: tell how likely each text was to the model."""
+    """How to write: greedy at temperature 0, sampled above it. weigh: tell how likely each text was to the model.
+
+    schema: JSON Schema, as text, that a back-end holds the output to where it can; the prompt asks for that form too.
+    """
 
     max_new_tokens: int = 96
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
     weigh: bool = False
+    schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,8 @@ class Generation:
 
     Token counts are None where a back-end does not tell them. likelihood: the mean log-probability of its tokens before
     the temperature (of a question that `mini` writes, of the question without its answer); None where it was not asked
-    for or the back-end does not tell it.
+    for or the back-end does not tell it. structured: whether it was held to the schema of its decoding; None where
+    there is none, or the back-end knows none.
     """
 
     text: str
@@ -36,6 +41,7 @@ class Generation:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     likelihood: float | None = None
+    structured: bool | None = None
 
 
 class Generator(Protocol):

@@ -253,17 +253,30 @@ def test_documents_alike_stand_in_one_split_and_the_file_of_splits_names_their_c
         assert all(made[f"own{number}.txt"]["cluster"] == f"own{number}.txt" for number in range(8))
 
 
-def test_a_question_over_two_documents_brings_them_into_one_split(notes_index: Path, tmp_path: Path) -> None:
+def test_a_question_over_two_documents_is_never_in_two_splits_and_brings_them_together_on_request(
+    notes_index: Path, tmp_path: Path
+) -> None:
     both = {
-        "id": "a",
+        "id": "both",
         "question": "At what pressure does the Merrow 45 stop, and who greases the winch?",
         "answers": ["36 bar"],
         "document_ids": ["pumps.md", "winches.txt"],
     }
-    chosen = ExampleSettings(num_distractors=1, validation_fraction=0.5, test_fraction=0.25)
-    for seed in range(4):
-        generate_examples(notes_index, tmp_path / str(seed), questions_file(tmp_path, both), chosen, seed)
-        assert verified(tmp_path / str(seed), Stage.EXAMPLES).counts["train"] == 1
+    other = {"id": "other", "question": "When does the museum open?", "answers": ["10:30"]}
+    third = {"id": "third", "question": "Who keeps the accounts?", "answers": ["Hanne Ruud"]}
+    path = questions_file(tmp_path, both, other, third)
+    apart = ExampleSettings(num_distractors=1, validation_fraction=0.5, test_fraction=0)
+    together = apart.model_copy(update={"join_questions": True})
+    rejected = []
+    for seed in range(6):
+        for chosen in (apart, together):
+            out = tmp_path / f"{chosen.join_questions}{seed}"
+            generate_examples(notes_index, out, path, chosen, seed)
+            splits = {row["document_id"]: row["split"] for row in rows(out, "splits.jsonl")}
+            lost = {row["question_id"] for row in rows(out, "rejected.jsonl")}
+            assert ("both" in lost) == (splits["pumps.md"] != splits["winches.txt"])
+            rejected.append((chosen.join_questions, "both" in lost))
+    assert set(rejected) == {(False, False), (False, True), (True, False)}
 
 
 def test_leaks_are_listed_and_counted_in_manifest_and_card(made: Path) -> None:

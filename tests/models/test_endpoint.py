@@ -139,6 +139,35 @@ def test_a_fault_that_stays_is_an_error_in_one_line_and_never_an_empty_answer(
     assert len(endpoint.asked) == asked
 
 
+SCHEMA = '{"type": "object", "properties": {"question": {"type": "string"}}}'
+
+
+def test_a_schema_is_sent_with_the_call_and_only_where_there_is_one(endpoint: Endpoint) -> None:
+    (held,) = endpoint.load().generate([prompt("Q?")], Decoding(schema=SCHEMA))
+    (free,) = endpoint.load().generate([prompt("Q?")], Decoding())
+    first, second = endpoint.asked
+    assert first["response_format"]["type"] == "json_schema"
+    assert first["response_format"]["json_schema"]["schema"] == json.loads(SCHEMA)
+    assert "response_format" not in second
+    assert (held.structured, free.structured) == (True, None)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_an_endpoint_that_takes_no_schema_is_asked_without_one_from_then_on(endpoint: Endpoint, status: int) -> None:
+    endpoint.faults = [(status, {"error": {"message": "response_format is unknown"}})]
+    generator = endpoint.load()
+    for question in ("Q1?", "Q2?"):
+        (written,) = generator.generate([prompt(question)], Decoding(schema=SCHEMA))
+        assert (written.text, written.structured) == (f"Question: {question}", False)
+    assert ["response_format" in body for body in endpoint.asked] == [True, False, False]
+
+
+def test_a_call_that_is_refused_with_and_without_a_schema_is_an_error(endpoint: Endpoint) -> None:
+    endpoint.faults = [(400, {"error": {"message": "too long"}})] * 2
+    with pytest.raises(ModelError, match=r"refused .*too long"):
+        endpoint.load().generate([prompt("Q?")], Decoding(schema=SCHEMA))
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
