@@ -214,3 +214,20 @@ def test_the_recipe_that_init_writes_is_taken_back(tmp_path: Path, call) -> None
     code, _, err = call("init", tmp_path / "recipe.yaml")
     assert code == 2
     assert "exists" in err
+
+
+def test_generate_says_where_leaks_are_listed_and_drops_a_surplus_on_request(
+    call, notes_index: Path, tmp_path: Path
+) -> None:
+    asked = [("At what pressure does the Merrow 45 stop, asks worker {}?", "36 bar", range(9))]
+    asked += [("Who is the apprentice for the Grappel winches, asks worker {}?", "Jory Mabb", range(9, 11))]
+    rows = [{"id": f"q{n}", "question": text.format(n), "answers": [answer]} for text, answer, ns in asked for n in ns]
+    path = tmp_path / "questions.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    sets = [f"--set=generate.{name}" for name in ("num_distractors=1", "validation_fraction=0", "test_fraction=0")]
+    given = ("generate", "--index", notes_index, "--questions", path, *sets)
+    code, said, noted = call(*given, "--out", tmp_path / "all")
+    assert code == 0 and "11 train" in said and "0 leaks between the splits" in said
+    assert "9 of 11 training rows have the question kind 'what'" in noted
+    code, said, noted = call(*given, "--out", tmp_path / "even", "--rebalance")
+    assert code == 0 and "4 train" in said and "training rows have" not in noted

@@ -17,7 +17,7 @@ from raft.types import Example, ExampleKind
 # Where the answers of all questions are at most so many, each given so often on the average, they are labels.
 _MOST_LABELS, _ROWS_PER_LABEL = 10, 5
 _VERDICTS = ("yes", "no", "maybe")
-# Of fewer rows any class may hold most by chance.
+# Of fewer rows any class may hold most by chance: nothing is told or dropped.
 _FEWEST_ROWS = 10
 # A name begins each of its words with a capital, small words within it aside.
 _NAME = re.compile(r"\W*[A-Z\u00c0-\u00de][\w'.-]*(?:\s+(?:of|the|de|von|van|and|[A-Z\u00c0-\u00de0-9][\w'.-]*))*\W*")
@@ -44,18 +44,17 @@ SURPLUS: Mapping[Facet, Reason] = {
 class Balance:
     """How many rows each class of each facet has, the largest first; a facet without classes is left out."""
 
-    rows: int
     classes: Mapping[Facet, Mapping[str, int]]
 
     def warnings(self, share: float) -> list[str]:
-        """One line for each class that holds more than `share` of the rows; none for fewer than ten rows.
+        """One line for each class that holds more than `share` of the rows; none for fewer than ten rows of a facet.
 
         A facet with few classes is measured by the share that each would have if all were equal, if that is more.
         """
         lines = []
         for facet, counts in self.classes.items():
             total, (largest, count) = sum(counts.values()), next(iter(counts.items()))
-            if self.rows >= _FEWEST_ROWS and len(counts) > 1 and count > _most(counts, share):
+            if total >= _FEWEST_ROWS and len(counts) > 1 and count > _most(counts, share):
                 lines.append(f"{count} of {total} training rows have the {facet} '{largest}': more than {share:.0%}")
         return lines
 
@@ -67,16 +66,16 @@ def measure_balance(rows: Sequence[Example]) -> Balance:
         counts = Counter(name for name in of_row if name)
         if counts:
             classes[facet] = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-    return Balance(len(rows), classes)
+    return Balance(classes)
 
 
 def rebalance(rows: Sequence[Example], share: float, rng: Random) -> dict[str, Reason]:
     """Which rows to drop, by id with the reason, so that no class of any facet holds more than `share` of its rows.
 
-    Rows of the largest class go, chosen by `rng`. A share that so few classes cannot keep is that of equal classes, and
-    a facet with a single class is left as it is.
+    Rows of the largest class go, chosen by `rng`. A share that so few classes cannot keep is that of equal classes; a
+    facet with a single class, or with fewer than ten rows to begin with, is left as it is.
     """
-    facets = _classes(rows)
+    facets = {facet: of_row for facet, of_row in _classes(rows).items() if sum(map(bool, of_row)) >= _FEWEST_ROWS}
     left = list(range(len(rows)))
     dropped: dict[str, Reason] = {}
     while True:

@@ -109,10 +109,20 @@ def test_after_rebalancing_no_class_has_more_than_its_share_and_something_is_lef
     dropped = rebalance(rows, share, Random(seed))
     left = [one for one in rows if one.id not in dropped]
     assert left
-    for counts in measure_balance(left).classes.values():
+    before, after = measure_balance(rows).classes, measure_balance(left).classes
+    for facet in (facet for facet, counts in before.items() if sum(counts.values()) >= 10):
+        counts = after[facet]
         # So few classes cannot have less than equal shares, and a row is a whole one.
         fair = max(share, 1 / len(counts))
         assert len(counts) == 1 or max(counts.values()) <= max(1, fair * sum(counts.values()) + 1e-6)
+
+
+def test_a_facet_of_few_rows_is_neither_told_nor_evened() -> None:
+    rows = [row(n, question=f"Thing {n}?", document=f"d{n}", answer=f"thing {n}") for n in range(20)]
+    rows += [row(20 + n, document=f"e{n}", answer="no" if n else "yes") for n in range(4)]
+    assert measure_balance(rows).classes[Facet.LABEL] == {"no": 3, "yes": 1}
+    assert "label" not in " ".join(measure_balance(rows).warnings(0.5))
+    assert Reason.SURPLUS_OF_LABEL not in rebalance(rows, 0.5, Random(0)).values()
 
 
 def test_every_facet_has_a_reason_of_its_own() -> None:
