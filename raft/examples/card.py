@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from raft.artifacts import Ledger
-from raft.models.weights import public_name
+from raft.examples.recording import public_settings
 from raft.recipe import ExampleSettings
 
 
@@ -16,10 +16,7 @@ def dataset_card(counts: Mapping[str, int], ledger: Ledger, settings: ExampleSet
     header = DatasetCardData(task_categories=["question-answering"], tags=["raft", "retrieval-augmented-generation"])
     splits = "".join(f"| {name} | {counts[name]} |\n" for name in ("train", "validation", "test"))
     rejected = "".join(f"- {count} {reason}\n" for reason, count in sorted(ledger.rejected.items())) or "- none\n"
-    chosen = "".join(
-        f"- `{key}`: {value}\n"
-        for key, value in (settings.model_dump(mode="json") | {"model": public_name(settings.model)}).items()
-    )
+    chosen = "".join(f"- `{key}`: {value}\n" for key, value in public_settings(settings).items())
     return (
         f"---\n{header.to_yaml()}\n---\n"
         "# RAFT training set\n\n"

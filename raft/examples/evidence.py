@@ -50,3 +50,12 @@ def quote_span(text: str, evidence: Evidence) -> Span:
     while end < evidence.sentence[1] and not text[end].isspace():
         end += 1
     return start, end
+
+
+def supporting_span(text: str, question: str, said: str) -> Span:
+    """The sentence of a passage that shares most words with a question and with what answers it.
+
+    For a passage that leads to the answer and does not hold it. text: not empty.
+    """
+    words = set(normalise_answer(f"{question} {said}").split())
+    return max(sentences(text), key=lambda span: len(words & set(normalise_answer(text[slice(*span)]).split())))

@@ -5,11 +5,13 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raft.examples.composing import Candidate, Reason, choose_distractors, compose, which_show_their_oracle
+from raft.examples.assembling import plan_rows
+from raft.examples.composing import Candidate, Reason, compose, which_show_their_oracle
+from raft.examples.distractors import Pool, choose_distractors
 from raft.prompts import REFUSAL, parse_answer
 from raft.recipe import ExampleSettings, NoOracle
 from raft.text import contains_answer
-from raft.types import Example, ExampleKind, Passage, Question
+from raft.types import DistractorKind, Example, ExampleKind, Passage, Question
 
 ORACLE = Passage("oracle", "pumps", "Pumps", "A preface. The Merrow 45 stops at 36 bar. It is blue.", 0, 53)
 QUESTION = Question("q", "When does the Merrow 45 stop?", ("36 bar",), ("pumps",))
@@ -36,11 +38,15 @@ SETTINGS = st.builds(
 
 
 def composed(retrieved: list[Passage], chosen: ExampleSettings, seed: int) -> Example:
-    rng = Random(seed)
-    (shows_oracle,) = which_show_their_oracle(1, chosen.oracle_fraction, rng)
-    row = compose(Candidate(QUESTION, ORACLE, {}), retrieved, chosen, shows_oracle, rng)
+    row = row_of(Candidate(QUESTION, ORACLE, {}), retrieved, chosen, seed)
     assert isinstance(row, Example)
     return row
+
+
+def row_of(candidate: Candidate, retrieved: list[Passage], chosen: ExampleSettings, seed: int) -> Example | Reason:
+    rng = Random(seed)
+    [[plan]] = plan_rows([candidate], chosen, rng)
+    return compose(candidate, Pool.of(retrieved), plan, rng)
 
 
 @given(RETRIEVED, SETTINGS, st.integers())
@@ -122,16 +128,17 @@ def test_a_row_without_its_oracle_quotes_nothing_and_teaches_what_was_chosen() -
 
 def test_an_unanswerable_question_shows_passages_and_teaches_refusal() -> None:
     asked = Question("u", "Who painted the Merrow?", unanswerable=True)
-    row = compose(Candidate(asked, None, {}), [ORACLE, *OTHERS], ExampleSettings(), False, Random(0))
+    row = row_of(Candidate(asked, None, {}), [ORACLE, *OTHERS], ExampleSettings(), 0)
     assert isinstance(row, Example)
     assert (row.kind, row.answer) == (ExampleKind.UNANSWERABLE, REFUSAL)
     assert not any(shown.oracle for shown in row.passages)
 
 
 def test_too_few_harmless_passages_reject_the_row_instead_of_shortening_it() -> None:
-    row = compose(Candidate(QUESTION, ORACLE, {}), OTHERS[:1], ExampleSettings(num_distractors=2), True, Random(0))
+    row = row_of(Candidate(QUESTION, ORACLE, {}), OTHERS[:1], ExampleSettings(num_distractors=2), 0)
     assert row is Reason.TOO_FEW_DISTRACTORS
 
 
 def test_distractors_come_in_the_order_of_retrieval() -> None:
-    assert choose_distractors(QUESTION, ORACLE, [*BAD, *OTHERS], 3) == [OTHERS[0], OTHERS[1], OTHERS[2]]
+    chosen = choose_distractors(QUESTION, [ORACLE], Pool.of([*BAD, *OTHERS]), [DistractorKind.HARD] * 3)
+    assert [distractor.passage for distractor in chosen] == [OTHERS[0], OTHERS[1], OTHERS[2]]
