@@ -130,8 +130,8 @@ def _expected(path: Path, oracle_fraction: float | None) -> tuple[Expected, list
     made = 0.5 if settings.get("paired") else settings.get("oracle_fraction")
     distractors = settings.get("num_distractors")
     # A range, and several oracles, make rows of several sizes.
-    same = isinstance(distractors, int) and settings.get("max_oracles", 1) == 1
-    passages = distractors + 1 if same else None
+    several = settings.get("max_oracles", 1) > 1
+    passages = distractors + 1 if isinstance(distractors, int) and not several else None
     asked = made if oracle_fraction is None else oracle_fraction
     expected = Expected(manifest.counts.get(path.stem), passages, asked)
     return expected, [Finding(Fault.NOT_AS_MADE, None, f"{path.name} was changed after it was made")] if changed else []

@@ -120,7 +120,9 @@ def compose(
     if not plan.shows_oracle:
         answer = question.answers[0] if plan.no_oracle is NoOracle.MEMORISE else REFUSAL
         return _row(candidate, shown, (), answer, ExampleKind.NO_ORACLE)
-    evidence = find_evidence(oracles[0].text, question.text, question.answers)
+    # Where the question needs several oracles, another one may name what the answer is said of.
+    asked = " ".join([question.text, *(other.text for other in candidate.further)])
+    evidence = find_evidence(oracles[0].text, asked, question.answers)
     if evidence is None:
         return Reason.ANSWER_NOT_IN_PASSAGE
     said = _quote(oracles[0], quote_span(oracles[0].text, evidence))

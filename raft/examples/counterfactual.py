@@ -23,6 +23,7 @@ from raft.types import DistractorKind, Passage, Question
 _MOST_MENTIONS = 20
 _STOP_WORDS = frozenset(STOPWORDS_EN)
 _NUMBER = re.compile(r"(?<![\w.,:/-])\d+(?:[.,:]\d+)*(?![\w/]|[.,:-]\d)")
+_WORD = re.compile(r"\w+")
 _YEAR = re.compile(r"1\d{3}|20\d\d")
 _UNIT = re.compile(r"[^\S\n]*([^\W\d]+|[%\u00b0\u20ac$\u00a3]+)")
 # Words with a capital in a row; "de" or "of" may stand between two of them.
@@ -110,10 +111,14 @@ class Inventory:
     answered: questions with the passages that answer them. Their answers tell which names are of persons and places.
     """
 
-    def __init__(self, passages: Iterable[Passage], answered: Iterable[tuple[Question, Passage]] = ()) -> None:
+    def __init__(self, passages: Sequence[Passage], answered: Iterable[tuple[Question, Passage]] = ()) -> None:
+        small = {word for passage in passages for word in _WORD.findall(passage.text) if word.islower()}
         found: dict[tuple[Kind, str], dict[str, None]] = {}
         for passage in passages:
             for mention in mentions(passage.text):
+                # "Freight" heads a column, and names nothing: it stands elsewhere in small letters.
+                if mention.kind is Kind.NAME and small.issuperset(_WORD.findall(mention.text.casefold())):
+                    continue
                 for like in mention.like:
                     found.setdefault((mention.kind, like), {})[mention.text] = None
         for question, oracle in answered:

@@ -51,7 +51,7 @@ class Pool:
             DistractorKind.SAME_DOCUMENT: same_document,
         }
         candidates = {kind: [Distractor(passage, kind) for passage in passages] for kind, passages in plain.items()}
-        ranks = {passage.id: rank for rank, passage in reversed(list(enumerate(retrieved, 1)))}
+        ranks = {passage.id: rank for rank, passage in enumerate(retrieved, 1)}
         return cls({**candidates, DistractorKind.COUNTERFACTUAL: counterfactual}, ranks)
 
 

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from raft.examples.evidence import find_evidence
 from raft.text import normalise_answer
 from raft.types import Passage, Question
+
+
+def linked(question: Question, pools: Sequence[Sequence[Passage]]) -> Question:
+    """The question with the words of the passages that are closest to it, one of each document or context.
+
+    Of a question over two documents the answer is often said of something that only the other document names.
+    """
+    words = set(normalise_answer(question.text).split())
+
+    def shared(passage: Passage) -> int:
+        return len(words & set(normalise_answer(f"{passage.title} {passage.text}").split()))
+
+    return replace(question, text=" ".join([question.text, *(max(pool, key=shared).text for pool in pools if pool)]))
 
 
 def further_oracles(

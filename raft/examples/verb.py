@@ -17,7 +17,7 @@ from raft.examples.card import dataset_card
 from raft.examples.composing import Candidate, Reason
 from raft.examples.evidence import find_evidence
 from raft.examples.missing import write_near_misses
-from raft.examples.oracles import further_oracles
+from raft.examples.oracles import further_oracles, linked
 from raft.examples.recording import public_settings
 from raft.examples.splitting import Split, split_by_document, write_splits
 from raft.index import Index
@@ -194,7 +194,8 @@ def _brought(
             evidence, pools = "named", [passages_of[document_id] for document_id in question.document_ids]
         if not any(pools):
             evidence, pools = "found by search", [[hit.passage for hit in scored]]
-        oracle = _best([passage for pool in pools for passage in pool], question)
+        asked = linked(question, pools) if settings.max_oracles > 1 and len(pools) > 1 else question
+        oracle = _best([passage for pool in pools for passage in pool], asked)
         further = further_oracles(question, oracle, pools, settings.max_oracles) if oracle is not None else ()
         candidate = Candidate(question, oracle, {"source": "given", "evidence": evidence}, further)
         if oracle is None and not question.unanswerable:
