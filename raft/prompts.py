@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -32,6 +32,12 @@ _ANSWER_INSTRUCTION = (
     "Answer the question from the numbered passages. First quote the words that the answer rests on, in the form "
     f"[n] {BEGIN_QUOTE}exact words of passage n{END_QUOTE}. Then write {ANSWER} and the answer in as few words as "
     f"possible. If the passages do not hold the answer, write only: {ANSWER} {REFUSAL}"
+)
+_EXPLAIN_INSTRUCTION = (
+    "The answer to the question is known, and the numbered passages show why. Explain it in one to three short "
+    "sentences, and quote the words of the passages that the answer rests on, each in the form "
+    f"[n] {BEGIN_QUOTE}exact words of passage n{END_QUOTE}. Some passages may be beside the point or wrong: quote what "
+    f"supports the known answer. Then write {ANSWER} and the answer in as few words as possible."
 )
 _RECALL_INSTRUCTION = (
     f"Answer the question from what you know. Write {ANSWER} and the answer in as few words as possible."
@@ -144,6 +150,19 @@ def passages_prompt(question: str, passages: Sequence[Showable], style: PromptSt
     return Prompt((_template(_ANSWER_INSTRUCTION),), user)
 
 
+def explain_prompt(question: str, answer: str, passages: Sequence[Showable], style: PromptStyle) -> Prompt:
+    """Ask for the reasons of an answer that is known (Wei et al. 2024, InstructRAG, section 2.2).
+
+    The compact style has no words for that: such a model is shown what it is shown in serving, and its target is what
+    it says by itself where that ends in the known answer.
+    """
+    asked = passages_prompt(question, passages, style)
+    if style is PromptStyle.COMPACT:
+        return asked
+    user = (*asked.user, _template("\nKnown answer: "), _content(answer))
+    return Prompt((_template(_EXPLAIN_INSTRUCTION),), user)
+
+
 def read_passages_prompt(text: str) -> tuple[str, tuple[str, ...]] | None:
     """Question and passages of a chat prompt, as `passages_prompt` joined them; None where the text is no such prompt.
 
@@ -226,6 +245,23 @@ def reasoned_target(quotes: Sequence[CitedQuote], answer: str) -> tuple[Segment,
     return (*cited, *plain_target(answer))
 
 
+def explained_target(reasoning: str, quotes: Sequence[CitedQuote], answer: str) -> tuple[Segment, ...] | None:
+    """Reasoning in free words with its quotes, in their order, then the answer; None where it lacks one of them.
+
+    All but the marks of the quotes is content: whoever wrote the reasoning has read the user's material.
+    """
+    segments: list[Segment] = []
+    at = 0
+    for quote in quotes:
+        before, after = f"[{quote.number}] {BEGIN_QUOTE} ", f" {END_QUOTE}"
+        found = reasoning.find(f"{before}{quote.text}{after}", at)
+        if found < 0:
+            return None
+        segments += [_content(reasoning[at:found]), _template(before), _content(quote.text), _template(after)]
+        at = found + len(before) + len(quote.text) + len(after)
+    return (*segments, _content(reasoning[at:]), _template(" "), *plain_target(answer))
+
+
 def plain_target(answer: str) -> tuple[Segment, ...]:
     """What plain fine-tuning teaches: the answer alone."""
     return (_template(f"{ANSWER} "), _content(answer))
@@ -244,6 +280,15 @@ def joined(segments: Sequence[Segment]) -> str:
 _QUOTE = re.compile(rf"\[(\d+)\]\s*{BEGIN_QUOTE}(.*?)(?:{END_QUOTE}|$)", re.DOTALL)
 
 
+def parse_quotes(reasoning: str) -> Iterator[tuple[str, CitedQuote | None]]:
+    """Each quote of a reasoning with the words before it; then the words after the last one, with None."""
+    at = 0
+    for found in _QUOTE.finditer(reasoning):
+        yield reasoning[at : found.start()], CitedQuote(int(found[1]), found[2].strip())
+        at = found.end()
+    yield reasoning[at:], None
+
+
 class ParsedAnswer(NamedTuple):
     """A model's output taken apart; the quotes are claims that nobody has checked yet."""
 
@@ -258,7 +303,7 @@ def parse_answer(text: str) -> ParsedAnswer:
     reasoning, mark, answer = text.rpartition(ANSWER)
     if not mark:
         reasoning, answer = text, _QUOTE.sub(" ", text)
-    quotes = tuple(CitedQuote(int(number), words.strip()) for number, words in _QUOTE.findall(reasoning))
+    quotes = tuple(quote for _, quote in parse_quotes(reasoning) if quote is not None)
     answer = " ".join(answer.split())
     # An output without an answer, or one that was cut off, is a failure of form and no refusal.
     abstained = normalise_answer(answer) == normalise_answer(REFUSAL)

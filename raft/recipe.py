@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, field_validator, model_validator
 
 from raft.errors import InputError
-from raft.types import QuestionKind, RetrievalMode
+from raft.types import DistractorKind, QuestionKind, RetrievalMode
 from raft.types import TuningMethod as TuningMethod
 
 
@@ -59,10 +59,49 @@ class IndexSettings(Settings):
 
 
 class NoOracle(StrEnum):
-    """What a row without its oracle teaches: the answer from memory, as the paper does, or to refuse."""
+    """What rows without their oracle teach: the answer from memory, as the paper does, to refuse, or half of each."""
 
     MEMORISE = "memorise"
     REFUSE = "refuse"
+    BOTH = "both"
+
+
+def _number_or_range(value: object) -> int | str:
+    """A count of distractors as it is recorded: 3, or "1-4"."""
+    low, dash, high = str(value).strip().partition("-") if isinstance(value, int | str) else ("", "", "")
+    numbers = [int(part) for part in (low, high if dash else low) if part.strip().isdecimal()]
+    if isinstance(value, bool) or len(numbers) != 2 or not 0 <= numbers[0] <= numbers[1] <= MAX_PASSAGES - 1:
+        raise ValueError(f"give a number from 0 to {MAX_PASSAGES - 1}, or a range of such numbers like 1-4")
+    return numbers[0] if numbers[0] == numbers[1] else f"{numbers[0]}-{numbers[1]}"
+
+
+class DistractorMix(Settings):
+    """How often a distractor is of each kind: weights, of which only the proportions count.
+
+    Where nothing harmless of a kind is left, a hard one stands in its place, and failing that any other.
+    """
+
+    hard: float = Field(1.0, ge=0, description="weight of the top of the retrieval")
+    random: float = Field(0.0, ge=0, description="weight of passages from anywhere in the index")
+    same_document: float = Field(0.0, ge=0, description="weight of other passages of the oracle's document")
+    counterfactual: float = Field(
+        0.0, ge=0, description="weight of the oracle with its answer swapped; only beside the oracle itself"
+    )
+
+    @model_validator(mode="after")
+    def _has_weight(self) -> Self:
+        if not any(self.weights.values()):
+            raise ValueError("every weight is 0: give at least one kind a weight")
+        return self
+
+    @property
+    def weights(self) -> dict[DistractorKind, float]:
+        """The weight of each kind, in the order in which one kind stands in for another."""
+        return {kind: getattr(self, kind) for kind in DistractorKind}
+
+
+# Values of `targets` that are no names of models.
+EXTRACTIVE, BY_MODEL = "extractive", "model"
 
 
 class Language(StrEnum):
@@ -94,9 +133,35 @@ class ExampleSettings(Settings):
     paraphrases: int = Field(
         0, ge=0, description="other wordings of each question, by a model that follows instructions"
     )
-    num_distractors: int = Field(2, ge=0, le=MAX_PASSAGES - 1, description="distractors shown beside the oracle")
+    num_distractors: Annotated[int | str, PlainValidator(_number_or_range)] = Field(
+        2, description="distractors shown beside the oracle: a number, or a range like 1-4 to draw from for each row"
+    )
+    read_distractors: bool = Field(
+        False, description="have the model read each distractor, and drop those from which it gives the right answer"
+    )
+    max_oracles: int = Field(
+        1, ge=1, le=MAX_PASSAGES, description="oracles of a question that brings several documents or contexts"
+    )
     oracle_fraction: Share = Field(1.0, description="share of examples that show their oracle")
-    no_oracle: NoOracle = Field(NoOracle.REFUSE, description="what rows without their oracle teach")
+    no_oracle: NoOracle = Field(
+        NoOracle.REFUSE, description="what rows without their oracle teach: memorise, refuse or both (half of each)"
+    )
+    paired: bool = Field(
+        False, description="show each question both with and without its oracle, whatever oracle_fraction says"
+    )
+    unanswerable_fraction: Share = Field(0.0, description="share of rows that nothing shown answers, and that refuse")
+    near_miss_fraction: Share = Field(
+        0.5, description="share of these whose question is changed so that no document answers it; the others withhold"
+    )
+    targets: str = Field(
+        EXTRACTIVE, description="who writes the targets: 'extractive' (nobody), 'model', or the name of a teacher"
+    )
+    quote_similarity: float = Field(
+        0.9, gt=0, le=1, description="a written quote this like its passage is repaired; at 1 only case and marks are"
+    )
+    for_model: str = Field(
+        "", description="model to be tuned: rows that do not fit it are rejected (`raft run` takes tune.model)"
+    )
     unseen_fraction: Share = Field(0.3, description="share of documents for which no question is written")
     validation_fraction: Share = Field(0.1, description="share of the seen documents whose rows are for validation")
     test_fraction: Share = Field(0.1, description="share of the seen documents whose rows are held out for evaluation")
@@ -117,6 +182,7 @@ class ExampleSettings(Settings):
     )
     rebalance: bool = Field(False, description="drop the training rows that are more than that share")
     license: str = Field("", description="licence of the training set, as hubs name it: cc-by-4.0, apache-2.0, ...")
+    distractors: DistractorMix = DistractorMix()
 
     @field_validator("kinds")
     @classmethod
@@ -135,6 +201,20 @@ class ExampleSettings(Settings):
     def who_asks(self) -> tuple[str, ...]:
         """The personas, each once."""
         return tuple(dict.fromkeys(_parts(self.personas, ";")))
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.distractor_range[1] + self.max_oracles > MAX_PASSAGES:
+            raise ValueError(f"num_distractors and max_oracles together are above {MAX_PASSAGES} passages: lower one")
+        if self.unanswerable_fraction * self.near_miss_fraction == 1:
+            raise ValueError("unanswerable_fraction and near_miss_fraction are both 1: then no row is left as it is")
+        return self
+
+    @property
+    def distractor_range(self) -> tuple[int, int]:
+        """The fewest and the most distractors beside the oracle."""
+        low, _, high = str(self.num_distractors).partition("-")
+        return int(low), int(high or low)
 
 
 def _parts(text: str, mark: str) -> list[str]:
@@ -210,7 +290,9 @@ def parse_settings(kind: type[S], raw: Any, where: str) -> S:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "recipe"
-        raise InputError(f"{where}: {key}: {first['msg']} (found {first['input']!r}): correct that setting") from error
+        # A whole section is no news to whoever wrote it.
+        found = "" if isinstance(first["input"], dict) else f" (found {first['input']!r})"
+        raise InputError(f"{where}: {key}: {first['msg']}{found}: correct that setting") from error
 
 
 def commented_recipe() -> str:

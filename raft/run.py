@@ -64,6 +64,8 @@ def run(
         if file.left_out:
             progress.note(f"{path}: {file}")
     index, examples, evaluation = out / "index", out / "examples", out / "evaluation"
+    # What is too long for the model that will be tuned is turned away here and not after the hours that it took.
+    generating = recipe.generate.model_copy(update={"for_model": recipe.generate.for_model or recipe.tune.model})
 
     def stage(folder: Path, kind: Stage, work: str, do: Callable[[], object]) -> str:
         """Do the work unless the folder already holds its result; the digest of what the folder then holds."""
@@ -89,8 +91,8 @@ def run(
     examples_digest = stage(
         examples,
         Stage.EXAMPLES,
-        examples_fingerprint(index_digest, train_questions, recipe.generate, recipe.seed),
-        lambda: generate_examples(index, examples, train_questions, recipe.generate, recipe.seed, progress),
+        examples_fingerprint(index_digest, train_questions, generating, recipe.seed),
+        lambda: generate_examples(index, examples, train_questions, generating, recipe.seed, progress),
     )
     asked: QuestionFile | list[Question] = (
         given[questions] if questions is not None else _held_out(examples / "test.jsonl")
@@ -177,10 +179,14 @@ def _source(questions: Path | None, train_questions: Path | None) -> QuestionSou
 
 
 def _held_out(path: Path) -> list[Question]:
-    """The test split as questions. Raises InputError where it is empty."""
-    rows = [row for _, row in read_jsonl(path)]
+    """The test split as questions, each once though it may have two rows. Raises InputError where it is empty."""
+    rows = {row["question_id"]: row for _, row in read_jsonl(path)}.values()
     if not rows:
         raise InputError(f"{path} is empty, so there is nothing to evaluate on: give --questions, or add documents")
+    # The documents of a question that nothing answers are those that it was made from: no evidence.
     return [
-        Question(row["question_id"], row["question"], tuple(row["answers"]), tuple(row["document_ids"])) for row in rows
+        Question(row["question_id"], row["question"], tuple(row["answers"]), tuple(row["document_ids"]))
+        if row["answers"]
+        else Question(row["question_id"], row["question"], unanswerable=True)
+        for row in rows
     ]

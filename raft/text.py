@@ -7,6 +7,7 @@ import string
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -29,6 +30,9 @@ _WORD_OR_MARK = re.compile(rf"(?<![^\s(\[])[{_MINUS}](?=\d)\w+|[{_SIGNS}]|[^\W_{
 # Word pieces part a minus from its number; whether it is one or a dash, only the source can tell.
 _LOOSE_MINUS = re.compile(rf"(?<![^\s(\[])[{_MINUS}] (?=\d)")
 _GAP = "\x00"
+_WORD = re.compile(r"\w(?:\S*\w)?")
+# Words are looked for with so many more or fewer at either end.
+_FEWEST_ALIKE, _SLACK = 4, 3
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -159,6 +163,38 @@ def _joined(tokens: Sequence[_Token]) -> str:
 def locate(words: str, text: str) -> Span | None:
     """Where `text` says `words` (see `Source.locate`); None where it does not."""
     return Source(text).locate(words)
+
+
+def locate_nearly(words: str, text: str, least: float) -> Span | None:
+    """The whole words of `text` that are most like `words`, where they are at least this like them, 0 to 1.
+
+    How like is the share of letters in common, in order (difflib's ratio). Fewer than four words are too few to know
+    again, and numbers must be the same: "38 bar" is no misspelling of "36 bar".
+    """
+    ours, wanted = _words_of(text), [word for word, _ in _words_of(words)]
+    if len(wanted) < _FEWEST_ALIKE:
+        return None
+    theirs = [word for word, _ in ours]
+    anchor = SequenceMatcher(None, theirs, wanted, autojunk=False).find_longest_match()
+    if not anchor.size:
+        return None
+    first, last = anchor.a - anchor.b, anchor.a - anchor.b + len(wanted)
+    best, span = 0.0, None
+    for start in range(max(0, first - _SLACK), min(anchor.a, first + _SLACK) + 1):
+        for end in range(max(anchor.a + anchor.size, last - _SLACK), min(len(theirs), last + _SLACK) + 1):
+            like = SequenceMatcher(None, " ".join(theirs[start:end]), " ".join(wanted), autojunk=False).ratio()
+            if like > best and _numbers(theirs[start:end]) == _numbers(wanted):
+                best, span = like, (ours[start][1][0], ours[end - 1][1][1])
+    return span if best >= least else None
+
+
+def _words_of(text: str) -> list[tuple[str, Span]]:
+    """Words as they are compared, each with where it stands, without the marks around it."""
+    return [(_fold(found[0]), found.span()) for found in _WORD.finditer(text)]
+
+
+def _numbers(words: Sequence[str]) -> list[str]:
+    return [word for word in words if any(map(str.isdigit, word))]
 
 
 def contains_answer(text: str, answers: tuple[str, ...]) -> bool:

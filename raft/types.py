@@ -60,7 +60,10 @@ class ScoredPassage:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with its accepted answers and its evidence as document ids, so that re-splitting keeps the labels."""
+    """A question with its accepted answers and its evidence as document ids, so that re-splitting keeps the labels.
+
+    context: the text that it was asked about; contexts: further ones, where it rests on several.
+    """
 
     id: str
     text: str
@@ -69,6 +72,12 @@ class Question:
     context: str | None = None
     unanswerable: bool = False
     kind: str = ""
+    contexts: tuple[str, ...] = ()
+
+    @property
+    def all_contexts(self) -> tuple[str, ...]:
+        """Every text that it brings along."""
+        return (*(() if self.context is None else (self.context,)), *self.contexts)
 
 
 class TuningMethod(StrEnum):
@@ -114,15 +123,33 @@ class ExampleKind(StrEnum):
     UNANSWERABLE = "unanswerable"
 
 
+class DistractorKind(StrEnum):
+    """Where a distractor comes from: the top of the retrieval, anywhere in the index, the oracle's own document, or the
+    oracle itself with another answer in the place of the right one, which stands in no document."""
+
+    HARD = "hard"
+    RANDOM = "random"
+    SAME_DOCUMENT = "same_document"
+    COUNTERFACTUAL = "counterfactual"
+
+
 @dataclass(frozen=True, slots=True)
 class ShownPassage:
-    """A passage as one example shows it."""
+    """A passage as one example shows it.
+
+    distractor: its kind; None for an oracle. rank: its place in the retrieval for the question, from 1, which says how
+    hard it is; None where it was not retrieved. made_from: the id of the passage that a counterfactual one was made of;
+    such a passage has an id that no index knows, and no document.
+    """
 
     id: str
     document_id: str
     title: str
     text: str
     oracle: bool
+    distractor: DistractorKind | None = None
+    rank: int | None = None
+    made_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

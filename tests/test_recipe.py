@@ -27,6 +27,11 @@ def test_the_written_recipe_reads_back_as_the_defaults(tmp_path: Path) -> None:
         ("evaluate:\n  top_k: 0\n", "evaluate.top_k"),
         ("evaluate:\n  top_k: 17\n", "evaluate.top_k"),
         ("generate:\n  num_distractors: 16\n", "generate.num_distractors"),
+        ("generate:\n  num_distractors: 4-1\n", "generate.num_distractors: .*a range of such numbers like 1-4"),
+        ("generate:\n  num_distractors: true\n", "generate.num_distractors"),
+        ("generate:\n  num_distractors: 1-14\n  max_oracles: 3\n", "num_distractors and max_oracles together"),
+        ("generate:\n  distractors:\n    hard: 0\n", "generate.distractors: .*every weight is 0"),
+        ("generate:\n  unanswerable_fraction: 1\n  near_miss_fraction: 1\n", "no row is left as it is"),
     ],
 )
 def test_a_wrong_recipe_is_an_error_that_names_the_key(tmp_path: Path, text: str, message: str) -> None:
@@ -41,6 +46,13 @@ def test_the_most_passages_that_a_prompt_can_number_are_allowed() -> None:
     recipe = parse_settings(Recipe, {"evaluate": {"top_k": 16}, "generate": {"num_distractors": 15}}, "settings")
     assert (recipe.evaluate.top_k, recipe.generate.num_distractors) == (16, 15)
     assert f"[{MAX_PASSAGES}]" in CONTROL_TOKENS and f"[{MAX_PASSAGES + 1}]" not in CONTROL_TOKENS
+
+
+@pytest.mark.parametrize(("given", "recorded"), [(3, 3), ("3", 3), ("2-2", 2), (" 0 - 4 ", "0-4")])
+def test_a_number_of_distractors_is_recorded_in_one_form(given: int | str, recorded: int | str) -> None:
+    chosen = parse_settings(Recipe, {"generate": {"num_distractors": given}}, "settings").generate
+    assert chosen.num_distractors == recorded
+    assert parse_settings(Recipe, {"generate": chosen.model_dump()}, "settings").generate == chosen
 
 
 @pytest.mark.parametrize("schedule", Schedule)

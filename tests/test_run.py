@@ -9,7 +9,8 @@ import pytest
 from raft.artifacts import read_jsonl, write_jsonl
 from raft.errors import InputError, RaftError
 from raft.recipe import ExampleSettings, IndexSettings, Recipe, TuneSettings
-from raft.run import run
+from raft.run import _held_out, run
+from raft.types import Question
 
 PUMP = {"id": "a", "question": "At what pressure does the Merrow 45 stop?", "answers": ["36 bar"]}
 WINCH = {"id": "b", "question": "How much can the Grappel G5 lift?", "answers": ["2.2 tonnes"]}
@@ -64,6 +65,15 @@ def test_without_anything_to_evaluate_on_nothing_is_tuned(notes: Path, tmp_path:
         run([notes], tmp_path / "out", None, trained, SMALL.model_copy(update={"generate": settings}))
     assert (tmp_path / "out" / "examples").is_dir()
     assert not (tmp_path / "out" / "models").exists()
+
+
+def test_a_question_with_two_rows_is_held_out_once_and_one_that_nothing_answers_has_no_evidence(tmp_path: Path) -> None:
+    row = {"question_id": "a", "question": "Why?", "answers": ["x"], "document_ids": ["d"]}
+    path = write(tmp_path / "test.jsonl", row, row, row | {"question_id": "b", "answers": []})
+    assert _held_out(path) == [
+        Question("a", "Why?", ("x",), ("d",)),
+        Question("b", "Why?", unanswerable=True),
+    ]
 
 
 def test_a_folder_of_unreadable_files_leaves_nothing_behind(tmp_path: Path) -> None:

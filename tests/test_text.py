@@ -3,7 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raft.text import Source, contains_answer, exact_match, locate, normalise_answer, sentences, token_f1
+from raft.text import (
+    Source,
+    contains_answer,
+    exact_match,
+    locate,
+    locate_nearly,
+    normalise_answer,
+    sentences,
+    token_f1,
+)
 
 
 @given(st.text())
@@ -99,3 +108,24 @@ def test_languages_without_spaces_have_words_of_one_sign() -> None:
     assert locate("東京", "私は東京にいる。") == (2, 4)
     assert locate("東 京", "私は東京にいる。") == (2, 4)
     assert locate("京東", "私は東京にいる。") is None
+
+
+def test_words_are_found_again_in_spite_of_slips_and_numbers_never_in_spite_of_another_number() -> None:
+    text = "Hanne keeps the accounts. She pays wages on the 25th of each month, in Dunmarra. Noor keeps the lamp."
+    for said in (
+        "She pays the wages on the 25th of each month",
+        "She payed wages on the 25th of each month",
+        "she pays wages, on the 25th of evry month",
+    ):
+        span = locate_nearly(said, text, 0.85)
+        assert span is not None and "pays wages on the 25th of each month" in text[slice(*span)]
+        assert len(text[slice(*span)]) < len(said) + 12
+    assert locate_nearly("She pays wages on the 26th of each month", text, 0.5) is None
+    assert locate_nearly("She payed wages", text, 0.5) is None
+    assert locate_nearly("Nobody has ever painted the harbour wall", text, 0.85) is None
+
+
+@given(st.text(), st.text())
+def test_words_that_are_nearly_found_are_a_slice_of_whole_words(words: str, text: str) -> None:
+    span = locate_nearly(words, text, 0.1)
+    assert span is None or 0 <= span[0] < span[1] <= len(text)

@@ -11,7 +11,7 @@ from raft.audit.faults import Fault
 from raft.audit.layouts import AuditRow
 from raft.audit.targets import Said
 from raft.audit.wording import is_cut, is_placeholder, question_faults, shortened, text_faults
-from raft.examples.composing import NEAR_DUPLICATE, overlap
+from raft.examples.distractors import NEAR_DUPLICATE, overlap
 from raft.prompts import BEGIN_QUOTE, END_QUOTE
 from raft.text import Source, locate, normalise_answer, token_f1
 
@@ -131,7 +131,7 @@ def _oracle_faults(seen: Seen, habits: Habits) -> Found:
 
 def _needs_none(seen: Seen) -> bool:
     """Whether nothing answers the question, so that there is no oracle to show."""
-    return seen.row.says_shown is False and not seen.row.answers
+    return seen.row.unanswerable or (seen.row.says_shown is False and not seen.row.answers)
 
 
 def _is_part(text: str, oracle: str) -> bool:
@@ -160,7 +160,9 @@ def _distractor_faults(seen: Seen) -> Found:
         if held is not None:
             verb = "is" if normalise_answer(held) == normalise_answer(text) else "holds"
             yield Fault.DISTRACTOR_ANSWERS, f'passage {place + 1} {verb} "{shortened(held)}"'
-        if any(text.split() != oracle.split() and overlap(text, oracle) > NEAR_DUPLICATE for oracle in known):
+        # One that is made up says what the oracle says, but for its answer.
+        near = () if place in row.counterfactual else known
+        if any(text.split() != oracle.split() and overlap(text, oracle) > NEAR_DUPLICATE for oracle in near):
             yield Fault.DISTRACTOR_NEAR_ORACLE, f'passage {place + 1}: "{shortened(text)}"'
 
 

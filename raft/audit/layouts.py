@@ -14,7 +14,7 @@ from typing import Any
 from raft.audit.faults import Fault, Finding
 from raft.errors import InputError
 from raft.prompts import read_passages_prompt
-from raft.types import ExampleKind, Quote
+from raft.types import DistractorKind, ExampleKind, Quote
 
 Raw = Mapping[str, Any]
 
@@ -38,7 +38,8 @@ class AuditRow:
 
     passages: the texts in the order shown. oracles: which of them, from 0, are oracles. oracle: the text of the oracle
     where the row keeps it apart. says_shown: whether the row claims to show its oracle. quotes: as recorded beside the
-    target. unclosed: its prompt ends within a passage.
+    target. unclosed: its prompt ends within a passage. unanswerable: the row says that nothing shown answers it.
+    counterfactual: which passages are said to be made up, with a wrong answer in them.
     """
 
     number: int
@@ -53,6 +54,8 @@ class AuditRow:
     passage_ids: tuple[str, ...] = ()
     quotes: tuple[Quote, ...] = ()
     unclosed: bool = False
+    unanswerable: bool = False
+    counterfactual: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +192,10 @@ def _ours(number: int, raw: Raw) -> AuditRow:
         _text(raw, "target"),
         oracles=tuple(place for place, passage in enumerate(shown) if passage.get("oracle") is True),
         says_shown=kind == ExampleKind.ORACLE if kind in set(ExampleKind) else None,
+        unanswerable=kind == ExampleKind.UNANSWERABLE,
+        counterfactual=tuple(
+            place for place, passage in enumerate(shown) if passage.get("distractor") == DistractorKind.COUNTERFACTUAL
+        ),
         answers=tuple(_texts(raw.get("answers"))),
         passage_ids=tuple(_text(passage, "id") for passage in shown),
         quotes=tuple(

@@ -58,13 +58,20 @@ def file_faults(seen: Sequence[Seen], expected: Expected, read: int) -> Iterator
 def _repeated(seen: Sequence[Seen]) -> Iterator[Finding]:
     for fault, keys in (
         (Fault.ID_TWICE, [item.row.id for item in seen]),
-        (Fault.QUESTION_TWICE, [normalise_answer(item.row.question) for item in seen]),
+        (Fault.QUESTION_TWICE, [_asked(item) for item in seen]),
     ):
-        first: dict[str, int] = {}
+        first: dict[object, int] = {}
         for key, item in zip(keys, seen, strict=True):
             if key and key in first:
                 yield Finding(fault, item.row.number, f"as row {first[key]}")
             first.setdefault(key, item.row.number)
+
+
+def _asked(item: Seen) -> tuple[str, bool] | None:
+    """The question, and whether it is asked of its oracle: once with it and once without are a pair."""
+    question = normalise_answer(item.row.question)
+    shown = bool(item.said.quote_marks) if item.row.says_shown is None else item.row.says_shown
+    return (question, shown) if question else None
 
 
 def oracle_places(seen: Sequence[Seen]) -> Counter[int]:
@@ -97,7 +104,8 @@ def with_oracle(seen: Sequence[Seen]) -> tuple[int, int]:
 
 
 def _has_oracle(item: Seen) -> bool:
-    return bool(item.row.oracles or item.row.oracle or item.row.answers or item.row.says_shown)
+    answered = item.row.answers and not item.row.unanswerable
+    return bool(item.row.oracles or item.row.oracle or answered or item.row.says_shown)
 
 
 def _fraction(seen: Sequence[Seen], asked: float) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from itertools import groupby
 
 from raft.errors import ModelError
 from raft.examples.composing import Candidate, Reason
+from raft.examples.reading import READ_TOKENS, SAME_ANSWER_F1
 from raft.examples.spelling import respell
 from raft.examples.wording import asks_for, keeps_its_thread
 from raft.index import Index
@@ -21,7 +22,7 @@ from raft.recipe import ExampleSettings
 from raft.text import locate, normalise_answer, token_f1
 from raft.types import Passage, Question
 
-_QUESTION_TOKENS, _ANSWER_TOKENS = 56, 80
+_QUESTION_TOKENS = 56
 # Little chance, since the turns of `mini` already speak of different places of a passage: of 160 questions on two
 # articles that no evaluation uses, 23 % survived the checks below at 0.05 and 26 % at 0.4.
 _TEMPERATURE, _TOP_P = 0.3, 0.9
@@ -29,8 +30,6 @@ _TEMPERATURE, _TOP_P = 0.3, 0.9
 # checks below, 27 % of the next and 8 % of the last; by eye most are good above this and most are bad below.
 _LEAST_LIKELIHOOD = -0.25
 _MIN_WORDS, _MAX_WORDS, _MAX_ANSWER_WORDS = 4, 32, 14
-# The reader's answer may have a word more or less than the writer's.
-_SAME_ANSWER_F1 = 0.6
 _REFERS = re.compile(
     r"\b(passages?|paragraphs?|the text|this text|this document|the document|the author|article)\b", re.I
 )
@@ -128,10 +127,10 @@ def round_trip(
             rejected.append((candidate, candidate.question.text, Reason.NOT_RETRIEVED))
     prompts = [passages_prompt(candidate.question.text, candidate.oracles, reader.style) for candidate in found]
     with progress.task("check by round trip", len(prompts)) as advance:
-        answers = reader.generate(prompts, Decoding(_ANSWER_TOKENS), advance)
+        answers = reader.generate(prompts, Decoding(READ_TOKENS), advance)
     kept: list[Candidate] = []
     for candidate, generation in zip(found, answers, strict=True):
-        if token_f1(parse_answer(generation.text).answer, candidate.question.answers) >= _SAME_ANSWER_F1:
+        if token_f1(parse_answer(generation.text).answer, candidate.question.answers) >= SAME_ANSWER_F1:
             kept.append(candidate)
         else:
             rejected.append((candidate, candidate.question.text, Reason.READ_OTHERWISE))

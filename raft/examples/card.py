@@ -34,6 +34,10 @@ def dataset_card(
     rejected = "".join(f"- {count} {reason}\n" for reason, count in sorted(ledger.rejected.items())) or "- none\n"
     chosen = "".join(f"- `{key}`: {value}\n" for key, value in settings.items())
     warnings = "".join(f"- {line}\n" for line in balance.warnings(settings["largest_share"]))
+    false = (
+        "Passages marked `counterfactual` are oracles with another answer put in; they are false and stand in no "
+        "document.\n\n"
+    )
     return (
         f"---\n{_head(rows, settings)}\n---\n"
         "# RAFT training set\n\n"
@@ -42,6 +46,7 @@ def dataset_card(
         "that the row shows; rows without their oracle quote nothing. The documents that answer the questions of one "
         "split answer none of another, nor do documents that share much of their text; distractors come from the whole "
         "index, as they do in serving.\n\n"
+        f"{false if settings['distractors']['counterfactual'] else ''}"
         f"Licence: {settings['license'] or 'not stated'}\n\n"
         f"| split | rows | documents |\n| --- | --- | --- |\n"
         + "".join(f"| {name} | {counts[name]} | {counts[f'{name}_documents']} |\n" for name in _SPLITS)

@@ -145,6 +145,8 @@ def _save_dataset(splits: Mapping[Split, list[_Row]], folder: Path) -> None:
 
     text, number = Value("string"), Value("int64")
     # Said and not guessed: a split in which no row quotes anything has the same columns as the others.
+    passage = dict.fromkeys(("id", "document_id", "title", "text"), text) | {"oracle": Value("bool")}
+    passage |= {"distractor": text, "rank": number, "made_from": text}
     features = Features(
         {
             "id": text,
@@ -153,7 +155,7 @@ def _save_dataset(splits: Mapping[Split, list[_Row]], folder: Path) -> None:
             "question": text,
             "answers": List(text),
             "answer": text,
-            "passages": List({"id": text, "document_id": text, "title": text, "text": text, "oracle": Value("bool")}),
+            "passages": List(passage),
             "quotes": List({"passage_id": text, "start": number, "end": number, "text": text}),
             "messages": List({"role": text, "content": text}),
         }
@@ -162,6 +164,9 @@ def _save_dataset(splits: Mapping[Split, list[_Row]], folder: Path) -> None:
     made = {}
     for split, rows in splits.items():
         columns = [{name: row.raw[name] for name in features if name != "messages"} for row in rows]
+        # Folders of older versions do not say the last three.
+        shown = [[{name: one.get(name) for name in passage} for one in row.raw["passages"]] for row in rows]
+        columns = [column | {"passages": each} for column, each in zip(columns, shown, strict=True)]
         whole = [column | {"messages": _chat(row)} for column, row in zip(columns, rows, strict=True)]
         made[str(split)] = Dataset.from_list(whole, features=features)
     DatasetDict(made).save_to_disk(str(folder))

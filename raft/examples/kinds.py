@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from raft.errors import InputError
 from raft.examples.asking import Rejected, check_form
-from raft.examples.composing import NEAR_DUPLICATE, Candidate, Reason, overlap
+from raft.examples.composing import Candidate, Reason
+from raft.examples.distractors import NEAR_DUPLICATE, overlap
 from raft.examples.splitting import Split
 from raft.examples.wording import is_date, is_number
 from raft.index import Index

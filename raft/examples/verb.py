@@ -13,13 +13,17 @@ from raft.artifacts import Ledger, Manifest, Stage, fingerprint, hash_path, writ
 from raft.corpus.duplicates import document_clusters
 from raft.errors import InputError
 from raft.examples.asking import Rejected, round_trip, write_questions
+from raft.examples.assembling import Helpers, assemble
 from raft.examples.balance import measure_balance, rebalance
 from raft.examples.card import dataset_card
-from raft.examples.composing import Candidate, Reason, compose, which_show_their_oracle
+from raft.examples.composing import Candidate, Reason
 from raft.examples.evidence import find_evidence
 from raft.examples.filters import unwanted
 from raft.examples.kinds import follows_instructions, neighbours, paraphrase, write_kinds
 from raft.examples.leakage import find_leaks, leak_counts
+from raft.examples.missing import write_near_misses
+from raft.examples.oracles import further_oracles, linked
+from raft.examples.recording import public_settings
 from raft.examples.splitting import (
     Split,
     joined_by_questions,
@@ -29,15 +33,15 @@ from raft.examples.splitting import (
 )
 from raft.index import Index
 from raft.models.generator import Generator, load_generator
-from raft.models.weights import public_name, weights_fingerprint
+from raft.models.weights import weights_fingerprint
 from raft.progress import Progress, Silent
 from raft.questions import LeftOut, QuestionFile, read_question_file, settle_evidence
-from raft.recipe import ExampleSettings
+from raft.recipe import BY_MODEL, EXTRACTIVE, ExampleSettings
 from raft.text import Source, normalise_answer
 from raft.types import Example, Passage, Question
 
-# How deep to look for distractors: enough to fill a row after the guards have thrown out what answers the question.
-_DISTRACTOR_DEPTH = 16
+# How deep to look for the passage that answers a question which names none.
+_EVIDENCE_DEPTH = 16
 
 
 def examples_fingerprint(index_digest: str, questions: Path | None, settings: ExampleSettings, seed: int) -> str:
@@ -66,27 +70,35 @@ def generate_examples(
     index = Index.open(index_dir)
     with writing(out, Stage.EXAMPLES) as draft:
         rng = Random(seed)
+        if generator is None and _needs_model(questions, settings):
+            generator = load_generator(settings.model)
+        helpers = _helpers(settings, generator)
         documents = sorted({passage.document_id for passage in index.passages})
         alike = document_clusters([index.documents[id_] for id_ in documents], settings.cluster_similarity)
         if questions is None:
             splits, clusters = split_by_document(documents, alike, settings, rng), alike
-            generator = generator or load_generator(settings.model)
+            assert generator is not None
             candidates, rejected = _written(index, splits, generator, settings, seed, progress)
         else:
             settings = _without_unseen(settings)
             given = settle_evidence(file.questions, index.documents, index.repeats, index.folder)
-            candidates, rejected = _brought(index, given)
-            asked = {c.oracle.document_id for c in candidates if c.oracle is not None}
+            candidates, rejected = _brought(index, given, settings)
+            asked = {oracle.document_id for candidate in candidates for oracle in candidate.oracles}
             asked |= {document_id for question in given for document_id in question.document_ids}
             clusters = joined_by_questions(alike, given, asked) if settings.join_questions else alike
             splits = with_those_alike(split_by_document(sorted(asked), clusters, settings, rng), clusters)
         candidates = _within_one_split(_wanted(candidates, check, rejected), splits, rejected)
-        composed = _compose_all(index, candidates, settings, rng, rejected)
+        if generator is not None:
+            changed, unchanged = write_near_misses(candidates, index, generator, settings, rng, progress)
+            candidates += changed
+            rejected += unchanged
+        composed, lost = assemble(index, candidates, settings, rng, helpers, progress)
+        rejected += lost
         rows: dict[Split, list[Example]] = {split: [] for split in Split}
         for candidate, example in composed:
             # A question that nothing answers belongs to no document; refusing is learnt in training.
-            home = splits[candidate.oracle.document_id] if candidate.oracle is not None else Split.TRAIN
-            rows[home].append(example)
+            home = candidate.oracle.document_id if candidate.oracle is not None else candidate.home
+            rows[splits[home] if home is not None else Split.TRAIN].append(example)
         if settings.rebalance:
             composed = _rebalanced(composed, rows, settings, seed, rejected)
         reasons = Counter(str(reason) for _, _, reason in rejected) + Counter(file.omissions)
@@ -94,8 +106,8 @@ def generate_examples(
             raise InputError(_nothing_left(reasons))
         for split in (Split.TRAIN, Split.VALIDATION, Split.TEST):
             write_jsonl(draft.path / f"{split}.jsonl", (asdict(example) for example in rows[split]))
-        lost = [*(_left_out_row(item) for item in file.left_out), *(_rejected_row(*item) for item in rejected)]
-        write_jsonl(draft.path / "rejected.jsonl", lost)
+        listed = [*(_left_out_row(item) for item in file.left_out), *(_rejected_row(*item) for item in rejected)]
+        write_jsonl(draft.path / "rejected.jsonl", listed)
         write_splits(draft.path, splits, clusters)
         ledger = Ledger(len(composed) + reasons.total(), len(composed), dict(reasons))
         counts = {str(split): len(rows[split]) for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)}
@@ -127,13 +139,35 @@ def _work(
     if questions is not None:
         settings = _without_unseen(settings)
         inputs["questions"] = hash_path(questions)
-    else:
+    if _needs_model(questions, settings):
         inputs["model"] = weights_fingerprint(settings.model)
-    recorded = {**settings.model_dump(mode="json"), "model": public_name(settings.model), "seed": seed}
+    if settings.targets not in (EXTRACTIVE, BY_MODEL):
+        inputs["teacher"] = weights_fingerprint(settings.targets)
+    if settings.for_model:
+        inputs["for_model"] = weights_fingerprint(settings.for_model)
     if settings.blocked_words:
         inputs["blocked_words"] = hash_path(Path(settings.blocked_words))
-        recorded["blocked_words"] = Path(settings.blocked_words).name
-    return recorded, inputs
+    return {**public_settings(settings), "seed": seed}, inputs
+
+
+def _needs_model(questions: Path | None, settings: ExampleSettings) -> bool:
+    """Whether `settings.model` has anything to do: write or change questions, read distractors, or write targets."""
+    changes = settings.unanswerable_fraction * settings.near_miss_fraction > 0
+    return questions is None or changes or settings.read_distractors or settings.targets == BY_MODEL
+
+
+def _helpers(settings: ExampleSettings, generator: Generator | None) -> Helpers:
+    """What rows are checked with, loaded before any work is done that a wrong name would waste."""
+    writer = None if settings.targets == EXTRACTIVE else generator
+    if settings.targets not in (EXTRACTIVE, BY_MODEL):
+        writer = load_generator(settings.targets)
+    fits = None
+    if settings.for_model:
+        # Late: it loads transformers.
+        from raft.models.tokens import load_codec
+
+        fits = load_codec(settings.for_model)
+    return Helpers(generator, writer, fits)
 
 
 def _wanted(
@@ -165,7 +199,7 @@ def _within_one_split(
     """Candidates whose documents all stand in one split: a question over two would carry one across."""
     kept = []
     for candidate in candidates:
-        if len({splits[document_id] for document_id in candidate.question.document_ids}) > 1:
+        if len({splits[document_id] for document_id in candidate.document_ids}) > 1:
             rejected.append((candidate, candidate.question.text, Reason.SPANS_SPLITS))
         else:
             kept.append(candidate)
@@ -193,30 +227,31 @@ def _written(
     return [*kept, *kept_too], [*malformed, *failed, *unlike, *lost]
 
 
-def _brought(index: Index, questions: Sequence[Question]) -> tuple[list[Candidate], list[Rejected]]:
+def _brought(
+    index: Index, questions: Sequence[Question], settings: ExampleSettings
+) -> tuple[list[Candidate], list[Rejected]]:
     """Each given question with the passage that answers it: in its documents if it names them, else found by search."""
     passages_of: dict[str, list[Passage]] = {}
     for passage in index.passages:
         passages_of.setdefault(passage.document_id, []).append(passage)
     # Taken apart once and not for every question: whole documents are long.
-    has_context = any(question.context is not None for question in questions)
-    sources = {d.id: Source(d.text) for d in index.documents.values()} if has_context else {}
     # Nor looked for again for each question of one paragraph, of which SQuAD has five.
-    contexts = {question.context for question in questions}
+    contexts = {context for question in questions for context in question.all_contexts}
+    sources = {d.id: Source(d.text) for d in index.documents.values()} if contexts else {}
     holding = {context: _holding(context, sources, passages_of) for context in contexts}
-    retrieved = index.retrieve([question.text for question in questions], _DISTRACTOR_DEPTH)
+    retrieved = index.retrieve([question.text for question in questions], _EVIDENCE_DEPTH)
     kept: list[Candidate] = []
     rejected: list[Rejected] = []
     for question, scored in zip(questions, retrieved, strict=True):
-        evidence, pool = "context", holding[question.context]
-        if not pool:
-            evidence = "named"
-            pool = [passage for document_id in question.document_ids for passage in passages_of[document_id]]
-        if not pool:
-            evidence, pool = "found by search", [hit.passage for hit in scored]
-        oracle = _best(pool, question)
-        provenance = {"source": "given", "evidence": evidence}
-        candidate = Candidate(question, oracle, provenance)
+        evidence, pools = "context", [holding[context] for context in question.all_contexts]
+        if not any(pools):
+            evidence, pools = "named", [passages_of[document_id] for document_id in question.document_ids]
+        if not any(pools):
+            evidence, pools = "found by search", [[hit.passage for hit in scored]]
+        asked = linked(question, pools) if settings.max_oracles > 1 and len(pools) > 1 else question
+        oracle = _best([passage for pool in pools for passage in pool], asked)
+        further = further_oracles(question, oracle, pools, settings.max_oracles) if oracle is not None else ()
+        candidate = Candidate(question, oracle, {"source": "given", "evidence": evidence}, further)
         if oracle is None and not question.unanswerable:
             rejected.append((candidate, question.text, Reason.NO_EVIDENCE))
         else:
@@ -225,11 +260,9 @@ def _brought(index: Index, questions: Sequence[Question]) -> tuple[list[Candidat
 
 
 def _holding(
-    context: str | None, sources: Mapping[str, Source], passages_of: Mapping[str, Sequence[Passage]]
+    context: str, sources: Mapping[str, Source], passages_of: Mapping[str, Sequence[Passage]]
 ) -> list[Passage]:
     """The passages that overlap a question's own context, where some document holds it; else none."""
-    if context is None:
-        return []
     for document_id, source in sources.items():
         span = source.locate(context)
         if span is not None:
@@ -247,24 +280,6 @@ def _best(passages: Iterable[Passage], question: Question) -> Passage | None:
 
     holding = [p for p in passages if find_evidence(p.text, question.text, question.answers) is not None]
     return max(holding, key=shared, default=None)
-
-
-def _compose_all(
-    index: Index, candidates: Sequence[Candidate], settings: ExampleSettings, rng: Random, rejected: list[Rejected]
-) -> list[tuple[Candidate, Example]]:
-    retrieved = index.retrieve([candidate.question.text for candidate in candidates], _DISTRACTOR_DEPTH)
-    answerable = sum(candidate.oracle is not None for candidate in candidates)
-    shown = iter(which_show_their_oracle(answerable, settings.oracle_fraction, rng))
-    rows: list[tuple[Candidate, Example]] = []
-    for candidate, scored in zip(candidates, retrieved, strict=True):
-        shows_oracle = candidate.oracle is not None and next(shown)
-        others = rng.sample(index.passages, min(_DISTRACTOR_DEPTH, len(index.passages)))
-        row = compose(candidate, [*(hit.passage for hit in scored), *others], settings, shows_oracle, rng)
-        if isinstance(row, Reason):
-            rejected.append((candidate, candidate.question.text, row))
-        else:
-            rows.append((candidate, row))
-    return rows
 
 
 def _rejected_row(candidate: Candidate | Passage, text: str, reason: Reason) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from raft.models.cache import growing_cache
 from raft.models.generator import Decoding, Generation
 from raft.models.hardware import pick_device, pick_dtype
 from raft.models.mini.grammar import Grammar, KeepToForm
-from raft.models.tokens import Codec
+from raft.models.tokens import Codec, codec_of, context_of
 from raft.models.weights import MINI, MINI_FOLDER
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle
@@ -43,7 +43,8 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
     """Load weights and tokenizer by name. Raises ModelError where there is no such model."""
     import transformers
 
-    import raft.models.mini.modeling as mini
+    # Its configuration is of a class of ours, which transformers knows once it is imported.
+    import raft.models.mini.modeling  # noqa: F401
 
     # Its bars for a second of loading would stand between those of our own display.
     transformers.utils.logging.disable_progress_bar()
@@ -62,14 +63,9 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
         raise ModelError(
             f"model {name!r} cannot be loaded ({reason}): give 'mini', a local folder, a hub name or openai:MODEL@URL"
         ) from error
-    style = PromptStyle.COMPACT if isinstance(config, mini.MiniConfig) else PromptStyle.CHAT
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    positions = getattr(config, "max_position_embeddings", None)
-    # Models with relative positions state no limit, or one that does not bind them (T5).
-    context = int(positions) if positions else 1 << 20
-    codec = Codec(tokenizer, style, bool(config.is_encoder_decoder))
-    return LoadedModel(name, model.to(device).eval(), codec, context)
+    return LoadedModel(name, model.to(device).eval(), codec_of(tokenizer, config), context_of(config))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from raft.models.weights import MINI, MINI_FOLDER
 from raft.prompts import Prompt, PromptStyle, Segment
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 # Stand-ins for the two messages while a chat template is rendered around them.
 _SYSTEM_SLOT, _USER_SLOT = "RAFT-SYSTEM-SLOT", "RAFT-USER-SLOT"
@@ -41,6 +41,37 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
             f"tokenizer {name!r} cannot be loaded ({reason}): give a local folder or a hub name"
         ) from error
     return tokenizer
+
+
+def load_codec(name: str) -> tuple[Codec, int]:
+    """A model's codec and the tokens of its context, without its weights. Raises ModelError where there is none."""
+    import transformers
+
+    tokenizer = load_tokenizer(name)
+    source = str(MINI_FOLDER) if name == MINI else name
+    try:
+        config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"model {name!r} has no configuration ({reason}): give a local folder or a hub name"
+        ) from error
+    return codec_of(tokenizer, config), context_of(config)
+
+
+def codec_of(tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) -> Codec:
+    """The codec of a model with this configuration."""
+    from raft.models.mini.modeling import MiniConfig
+
+    style = PromptStyle.COMPACT if isinstance(config, MiniConfig) else PromptStyle.CHAT
+    return Codec(tokenizer, style, bool(config.is_encoder_decoder))
+
+
+def context_of(config: PretrainedConfig) -> int:
+    """The tokens that a model's context holds."""
+    positions = getattr(config, "max_position_embeddings", None)
+    # Models with relative positions state no limit, or one that does not bind them (T5).
+    return int(positions) if positions else 1 << 20
 
 
 def encode_segments(tokenizer: PreTrainedTokenizerBase, segments: Sequence[Segment]) -> list[int]:
@@ -73,6 +104,11 @@ class Codec:
     def target_ids(self, target: Sequence[Segment]) -> list[int]:
         """Ids of what the model is to write, with the token that ends it."""
         return [*encode_segments(self.tokenizer, target), int(self.tokenizer.eos_token_id)]
+
+    def row_length(self, prompt_ids: Sequence[int], target_ids: Sequence[int]) -> int:
+        """Tokens of the context that a training row takes: both together, or the longer of encoder and decoder."""
+        lengths = len(prompt_ids), len(target_ids)
+        return max(lengths) if self.seq2seq else sum(lengths)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of what a model wrote."""

@@ -121,7 +121,7 @@ def _exchange(
     asked, answer = _text(before[-1]), _text(messages[number])
     if not asked or not answer:
         return LeftOut(place, Omission.NOT_TEXT, asked or "")
-    fields = {name: row[name] for name in ("document_ids", "context") if row.get(name) is not None}
+    fields = {name: row[name] for name in ("document_ids", "context", "contexts") if row.get(name) is not None}
     conversation = row.get("id") if row.get("id") is not None else row.get("conversation_id")
     if conversation is not None:
         fields["id"] = f"{as_text(conversation)}/{number}"

@@ -14,7 +14,7 @@ from raft.types import Question
 # Each row with its place in the file ("line 3"), which messages and records name.
 Rows = Iterable[tuple[str, Mapping[str, Any]]]
 
-FIELDS = frozenset({"id", "question", "answers", "document_ids", "context", "unanswerable", "kind"})
+FIELDS = frozenset({"id", "question", "answers", "document_ids", "context", "contexts", "unanswerable", "kind"})
 
 
 class Omission(StrEnum):
@@ -42,6 +42,8 @@ def question_row(question: Question) -> dict[str, Any]:
         row["document_ids"] = list(question.document_ids)
     if question.context is not None:
         row["context"] = question.context
+    if question.contexts:
+        row["contexts"] = list(question.contexts)
     if question.unanswerable:
         row["unanswerable"] = True
     if question.kind:
@@ -75,6 +77,7 @@ def question_of(row: Mapping[str, Any], where: str, *, make_id: bool = False) ->
         context=_string(row, "context", where) if row.get("context") is not None else None,
         unanswerable=bool(unanswerable),
         kind=_string(row, "kind", where) if row.get("kind") else "",
+        contexts=_strings(row, "contexts", where),
     )
 
 

@@ -43,11 +43,11 @@ def encode_rows(rows: Sequence[TrainingRow], loaded: LoadedModel) -> list[Encode
     """Token ids of every row. Raises ModelError where one does not fit the model: nothing is ever cut."""
     encoded = [EncodedRow(loaded.codec.prompt_ids(row.prompt), loaded.codec.target_ids(row.target)) for row in rows]
     for row, ids in zip(rows, encoded, strict=True):
-        length = max(len(ids.prompt), len(ids.target)) if loaded.codec.seq2seq else len(ids.prompt) + len(ids.target)
+        length = loaded.codec.row_length(ids.prompt, ids.target)
         if length > loaded.context_tokens:
             raise ModelError(
                 f"row {row.id} has {length} tokens and {loaded.name!r} holds {loaded.context_tokens}: "
-                "lower num_distractors or passage_tokens and generate again"
+                "generate again with for_model, which rejects such rows, or lower num_distractors or passage_tokens"
             )
     return encoded
 

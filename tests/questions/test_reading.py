@@ -27,6 +27,7 @@ def written(path: Path, *lines: str) -> Path:
         answers=st.lists(WORDS, min_size=1).map(tuple),
         document_ids=st.lists(WORDS).map(tuple),
         context=st.none() | WORDS,
+        contexts=st.lists(WORDS).map(tuple),
         kind=st.just("") | WORDS,
     )
     | st.builds(Question, id=WORDS, text=WORDS, unanswerable=st.just(True))
