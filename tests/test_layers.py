@@ -15,7 +15,7 @@ LAYERS = [
     {"types"},
     {"text"},
     {"prompts"},
-    {"citations", "artifacts", "recipe", "progress", "questions"},
+    {"citations", "artifacts", "journal", "recipe", "progress", "questions"},
     {"models"},
     {"corpus"},
     {"index"},
