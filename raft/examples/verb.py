@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
@@ -17,7 +17,7 @@ from raft.examples.assembling import Helpers, assemble
 from raft.examples.balance import measure_balance, rebalance
 from raft.examples.card import dataset_card
 from raft.examples.composing import Candidate, Reason
-from raft.examples.evidence import find_evidence
+from raft.examples.evidence import evidence_pools, find_oracle
 from raft.examples.filters import unwanted
 from raft.examples.kinds import follows_instructions, neighbours, paraphrase, write_kinds
 from raft.examples.leakage import find_leaks, leak_counts
@@ -37,7 +37,6 @@ from raft.models.weights import weights_fingerprint
 from raft.progress import Progress, Silent
 from raft.questions import LeftOut, QuestionFile, read_question_file, settle_evidence
 from raft.recipe import BY_MODEL, EXTRACTIVE, ExampleSettings
-from raft.text import Source, normalise_answer
 from raft.types import Example, Passage, Question
 
 # How deep to look for the passage that answers a question which names none.
@@ -231,55 +230,23 @@ def _brought(
     index: Index, questions: Sequence[Question], settings: ExampleSettings
 ) -> tuple[list[Candidate], list[Rejected]]:
     """Each given question with the passage that answers it: in its documents if it names them, else found by search."""
-    passages_of: dict[str, list[Passage]] = {}
-    for passage in index.passages:
-        passages_of.setdefault(passage.document_id, []).append(passage)
-    # Taken apart once and not for every question: whole documents are long.
-    # Nor looked for again for each question of one paragraph, of which SQuAD has five.
-    contexts = {context for question in questions for context in question.all_contexts}
-    sources = {d.id: Source(d.text) for d in index.documents.values()} if contexts else {}
-    holding = {context: _holding(context, sources, passages_of) for context in contexts}
+    evidence = evidence_pools(questions, index.documents, index.passages)
     retrieved = index.retrieve([question.text for question in questions], _EVIDENCE_DEPTH)
     kept: list[Candidate] = []
     rejected: list[Rejected] = []
-    for question, scored in zip(questions, retrieved, strict=True):
-        evidence, pools = "context", [holding[context] for context in question.all_contexts]
-        if not any(pools):
-            evidence, pools = "named", [passages_of[document_id] for document_id in question.document_ids]
-        if not any(pools):
-            evidence, pools = "found by search", [[hit.passage for hit in scored]]
+    for question, known, scored in zip(questions, evidence, retrieved, strict=True):
+        pools = known.pools or [[hit.passage for hit in scored]]
         asked = linked(question, pools) if settings.max_oracles > 1 and len(pools) > 1 else question
-        oracle = _best([passage for pool in pools for passage in pool], asked)
+        oracle = find_oracle([passage for pool in pools for passage in pool], asked)
         further = further_oracles(question, oracle, pools, settings.max_oracles) if oracle is not None else ()
-        candidate = Candidate(question, oracle, {"source": "given", "evidence": evidence}, further)
+        candidate = Candidate(
+            question, oracle, {"source": "given", "evidence": known.known_by or "found by search"}, further
+        )
         if oracle is None and not question.unanswerable:
             rejected.append((candidate, question.text, Reason.NO_EVIDENCE))
         else:
             kept.append(candidate)
     return kept, rejected
-
-
-def _holding(
-    context: str, sources: Mapping[str, Source], passages_of: Mapping[str, Sequence[Passage]]
-) -> list[Passage]:
-    """The passages that overlap a question's own context, where some document holds it; else none."""
-    for document_id, source in sources.items():
-        span = source.locate(context)
-        if span is not None:
-            inside = passages_of.get(document_id, ())
-            return [passage for passage in inside if passage.start < span[1] and span[0] < passage.end]
-    return []
-
-
-def _best(passages: Iterable[Passage], question: Question) -> Passage | None:
-    """The passage that holds an answer beside most words of the question."""
-    words = set(normalise_answer(question.text).split())
-
-    def shared(passage: Passage) -> int:
-        return len(words & set(normalise_answer(f"{passage.title} {passage.text}").split()))
-
-    holding = [p for p in passages if find_evidence(p.text, question.text, question.answers) is not None]
-    return max(holding, key=shared, default=None)
 
 
 def _rejected_row(candidate: Candidate | Passage, text: str, reason: Reason) -> dict[str, Any]:
