@@ -17,6 +17,10 @@ class ModelError(RaftError):
     """A model or embedder that cannot be found, loaded or used with these inputs."""
 
 
+class TooLongError(ModelError):
+    """A prompt does not fit the context of a model, and nothing is ever cut."""
+
+
 class MissingExtraError(InputError):
     """An optional dependency is not installed; the message names the pip command."""
 

@@ -163,6 +163,26 @@ def explain_prompt(question: str, answer: str, passages: Sequence[Showable], sty
     return Prompt((_template(_EXPLAIN_INSTRUCTION),), user)
 
 
+class WorkedExample(NamedTuple):
+    """A question with the passages shown for it and the answer that was wanted."""
+
+    question: str
+    passages: Sequence[Showable]
+    target: tuple[Segment, ...]
+
+
+def few_shot_prompt(
+    worked: Sequence[WorkedExample], question: str, passages: Sequence[Showable], style: PromptStyle
+) -> Prompt:
+    """The same as `passages_prompt`, after worked examples in the same form (Brown et al. 2020, section 2)."""
+    asked = passages_prompt(question, passages, style)
+    before: list[Segment] = []
+    for example in worked:
+        shown = passages_prompt(example.question, example.passages, style).user
+        before += [*shown, _template("\n"), *example.target, _template("\n\n")]
+    return Prompt(asked.system, (*before, *asked.user))
+
+
 def read_passages_prompt(text: str) -> tuple[str, tuple[str, ...]] | None:
     """Question and passages of a chat prompt, as `passages_prompt` joined them; None where the text is no such prompt.
 
@@ -215,9 +235,10 @@ def _numbered(number: int, passage: Showable) -> tuple[Segment, ...]:
 
 
 def shown_texts(prompt: Prompt) -> tuple[str, ...]:
-    """The texts of the passages that a compact prompt shows, in the order of their numbers."""
+    """The texts of the passages that a compact prompt shows, in the order of their numbers; not of worked examples."""
+    begins = [place for place, segment in enumerate(prompt.user) if segment == _template(READ)]
     texts, numbered = [], False
-    for before, segment in pairwise(prompt.user):
+    for before, segment in pairwise(prompt.user[max(begins, default=0) :]):
         numbered = numbered or before == _template("[1] ")
         if numbered and before.content and segment == _PASSAGE_END:
             texts.append(before.text)

@@ -6,10 +6,20 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from raft.errors import InputError
 from raft.types import DistractorKind, QuestionKind, RetrievalMode
+from raft.types import Targets as Targets
 from raft.types import TuningMethod as TuningMethod
 
 
@@ -20,6 +30,13 @@ class Settings(BaseModel):
 
 
 S = TypeVar("S", bound=Settings)
+
+
+def _words(value: Any) -> Any:
+    """A list as `--set` gives it: words with blanks between."""
+    return value.split() if isinstance(value, str) else value
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 # Prompts number their passages from 1, and the embedded model knows these numbers only.
@@ -235,6 +252,9 @@ class Schedule(StrEnum):
 
 class TuneSettings(Settings):
     model: str = Field("mini", description="model to adapt")
+    targets: Targets = Field(
+        Targets.OWN, description="own (dsf: the answer alone, raft: quotes and answer), reasoned or plain for either"
+    )
     full: bool = Field(False, description="train all weights instead of a LoRA adapter")
     learning_rate: float = Field(1e-3, gt=0, description="peak learning rate")
     num_train_epochs: Count = Field(3, description="passes over the training rows")
@@ -255,6 +275,10 @@ class EvaluateSettings(Settings):
     top_k: int = Field(3, ge=1, le=MAX_PASSAGES, description="passages retrieved for each question")
     max_new_tokens: Count = Field(96, description="longest answer, in tokens of the model")
     bootstrap_samples: Count = Field(4000, description="resamples behind each interval")
+    arms: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        (), description="further arms: oracle, few-shot, or NAME=MODEL,CONTEXT (none, retrieved or oracle)"
+    )
+    shots: Count = Field(2, description="worked examples in the prompts of few-shot")
     confidence: float = Field(0.95, gt=0, lt=1, description="level of the intervals")
 
 
@@ -262,6 +286,7 @@ class Recipe(Settings):
     """Everything that `raft run` can be told; sections are named after the verbs."""
 
     seed: int = Field(0, ge=0, description="seed of every random choice")
+    ablations: bool = Field(False, description="raft run: also tune and compare dsf-cot and raft-no-cot")
     index: IndexSettings = IndexSettings()
     generate: ExampleSettings = ExampleSettings()
     tune: TuneSettings = TuneSettings()
@@ -306,7 +331,7 @@ def commented_recipe() -> str:
                 lines.append(f"\n{indent}{name}:")
                 write(value, indent + "  ")
             else:
-                shown = str(value).lower() if isinstance(value, bool) else value if value != "" else '""'
+                shown = str(value).lower() if isinstance(value, bool) else value if value not in ("", ()) else '""'
                 lines.append(f"{indent}{name}: {shown}  # {about.description}")
 
     write(Recipe(), "")

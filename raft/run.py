@@ -19,11 +19,11 @@ from raft.index.reuse import DOCUMENTS
 from raft.models.embedder import load_embedder
 from raft.progress import Progress, Silent
 from raft.questions import QuestionFile, read_question_file, settle_evidence
-from raft.recipe import Recipe, TuningMethod
+from raft.recipe import Recipe, TuneSettings, TuningMethod
 from raft.swap import write_whole
 from raft.text import normalise_answer
 from raft.tune import model_fingerprint, tune
-from raft.types import Question, QuestionSource
+from raft.types import VARIANTS, Question, QuestionSource, Targets
 
 if TYPE_CHECKING:
     from raft.evaluate.summary import Summary
@@ -33,6 +33,8 @@ _STAGES = {
     "index": Stage.INDEX,
     "examples": Stage.EXAMPLES,
     "models/dsf": Stage.MODEL,
+    "models/dsf-cot": Stage.MODEL,
+    "models/raft-no-cot": Stage.MODEL,
     "models/raft": Stage.MODEL,
     "evaluation": Stage.EVALUATION,
 }
@@ -56,7 +58,7 @@ def run(
     from raft.evaluate import evaluate, evaluation_fingerprint
 
     _check_output(out, paths)
-    _check_tunable(recipe.tune.model)
+    _check_tunable(recipe.tune)
     given = {path: read_question_file(path) for path in (questions, train_questions) if path is not None}
     if questions is not None and train_questions is not None:
         _check_apart(questions, train_questions, given)
@@ -97,17 +99,21 @@ def run(
     asked: QuestionFile | list[Question] = (
         given[questions] if questions is not None else _held_out(examples / "test.jsonl")
     )
-    models = {str(method): out / "models" / method for method in (TuningMethod.DSF, TuningMethod.RAFT)}
-    for method in (TuningMethod.DSF, TuningMethod.RAFT):
-        work = model_fingerprint(examples_digest, method, recipe.tune, recipe.seed)
-        arguments = (examples, models[method], method, recipe.tune, recipe.seed, progress)
-        stage(models[method], Stage.MODEL, work, partial(tune, *arguments))
+    names = VARIANTS if recipe.ablations else (TuningMethod.DSF, TuningMethod.RAFT)
+    models = {str(name): out / "models" / name for name in names}
+    for name, folder in models.items():
+        method, targets = VARIANTS[name]
+        settings = recipe.tune.model_copy(update={"targets": Targets.OWN if name == method else targets})
+        work = model_fingerprint(examples_digest, method, settings, recipe.seed)
+        stage(folder, Stage.MODEL, work, partial(tune, examples, folder, method, settings, recipe.seed, progress))
     source, base = _source(questions, train_questions), recipe.tune.model
     stage(
         evaluation,
         Stage.EVALUATION,
-        evaluation_fingerprint(index, asked, models, recipe.evaluate, base, recipe.seed, source),
-        lambda: evaluate(index, asked, models, evaluation, recipe.evaluate, base, recipe.seed, progress, source),
+        evaluation_fingerprint(index, asked, models, recipe.evaluate, base, recipe.seed, source, examples),
+        lambda: evaluate(
+            index, asked, models, evaluation, recipe.evaluate, base, recipe.seed, progress, source, examples=examples
+        ),
     )
     summary: Summary = json.loads((evaluation / "summary.json").read_text(encoding="utf-8"))
     return summary
@@ -131,11 +137,16 @@ def _check_output(out: Path, paths: Sequence[Location]) -> None:
         mark(out, Stage.RUN)
 
 
-def _check_tunable(model: str) -> None:
-    if model.startswith("openai:"):
+def _check_tunable(settings: TuneSettings) -> None:
+    if settings.targets is not Targets.OWN:
         raise InputError(
-            f"tune.model is {model!r}, but a model behind an endpoint cannot be tuned: give 'mini', a folder or a hub "
-            "name"
+            f"tune.targets is '{settings.targets}', but `raft run` compares both methods with their own targets: "
+            "leave it out, and add --ablations for the other two"
+        )
+    if settings.model.startswith("openai:"):
+        raise InputError(
+            f"tune.model is {settings.model!r}, but a model behind an endpoint cannot be tuned: give 'mini', a folder "
+            "or a hub name"
         )
 
 

@@ -97,6 +97,30 @@ class QuestionKind(StrEnum):
     NEGATION = "negation"
 
 
+class Targets(StrEnum):
+    """What tuning teaches to write: quotes and then the answer, or the answer alone; each method has its own."""
+
+    OWN = "own"
+    REASONED = "reasoned"
+    PLAIN = "plain"
+
+
+# What a tuned model is called in an evaluation; the two in the middle take the targets of the other method.
+VARIANTS: Mapping[str, tuple[TuningMethod, Targets]] = {
+    "dsf": (TuningMethod.DSF, Targets.PLAIN),
+    "dsf-cot": (TuningMethod.DSF, Targets.REASONED),
+    "raft-no-cot": (TuningMethod.RAFT, Targets.PLAIN),
+    "raft": (TuningMethod.RAFT, Targets.REASONED),
+}
+
+
+def variant_of(method: TuningMethod, targets: Targets) -> str:
+    """The name in VARIANTS of a model that was tuned so."""
+    own = Targets.PLAIN if method is TuningMethod.DSF else Targets.REASONED
+    sought = (method, own if targets is Targets.OWN else targets)
+    return next(name for name, variant in VARIANTS.items() if variant == sought)
+
+
 class QuestionSource(StrEnum):
     """Where the questions of an evaluation come from; held out are those whose documents were kept out of training."""
 
@@ -185,15 +209,17 @@ class Context(StrEnum):
 
     NONE = "none"
     RETRIEVED = "retrieved"
+    ORACLE = "oracle"
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A model with a context: the unit that the evaluation compares."""
+    """A model with a context: the unit that the evaluation compares. worked: whether examples stand before it."""
 
     name: str
     model: str
     context: Context
+    worked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,11 +84,14 @@ def test_a_second_run_skips_every_stage_and_prints_the_same(run: tuple[Path, lis
     assert again.stdout == run[2]
 
 
-def test_another_setting_redoes_only_the_stages_that_it_concerns(run: tuple[Path, list[object], str]) -> None:
-    again = raft(*run[1], "--set", "evaluate.bootstrap_samples=300")
+def test_ablations_redo_only_the_evaluation_beside_their_two_tunings(run: tuple[Path, list[object], str]) -> None:
+    again = raft(*run[1], "--ablations", "--set", "evaluate.bootstrap_samples=300")
     assert again.returncode == 0, again.stderr
     assert again.stderr.count("unchanged, skipped") == 4
     assert "evaluation: unchanged" not in again.stderr
+    summary = json.loads((run[0] / "evaluation" / "summary.json").read_text())
+    assert list(summary["arms"]) == ["base", "rag", "dsf", "dsf+rag", "dsf-cot", "raft-no-cot", "raft"]
+    assert ("raft", "dsf-cot") in {(one["a"], one["b"]) for one in summary["comparisons"]}
 
 
 def test_the_tuned_model_answers_with_quotes_and_offsets(run: tuple[Path, list[object], str], notes: Path) -> None:

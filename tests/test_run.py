@@ -8,7 +8,7 @@ import pytest
 
 from raft.artifacts import read_jsonl, write_jsonl
 from raft.errors import InputError, RaftError
-from raft.recipe import ExampleSettings, IndexSettings, Recipe, TuneSettings
+from raft.recipe import ExampleSettings, IndexSettings, Recipe, Targets, TuneSettings
 from raft.run import _held_out, run
 from raft.types import Question
 
@@ -27,6 +27,12 @@ def test_a_model_behind_an_endpoint_cannot_be_tuned(notes: Path, tmp_path: Path)
     recipe = Recipe(tune=TuneSettings(model="openai:m@http://localhost:1/v1"))
     with pytest.raises(InputError, match=r"tune\.model is 'openai:m@http://localhost:1/v1'.*cannot be tuned"):
         run([notes], tmp_path / "out", recipe=recipe)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_targets_of_its_own_are_refused_because_the_run_has_both(notes: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"tune\.targets is 'plain'.*--ablations"):
+        run([notes], tmp_path / "out", recipe=Recipe(tune=TuneSettings(targets=Targets.PLAIN)))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -35,6 +35,16 @@ _AT_ONCE = 4
 _UNKNOWN_FIELD = (400, 422)
 
 
+def parse_endpoint(name: str) -> tuple[str, str]:
+    """Model and URL of `openai:MODEL@URL`. Raises ModelError where the name has another form."""
+    model, at, url = name.removeprefix("openai:").rpartition("@")
+    if not (model and at and url.startswith(("http://", "https://"))):
+        raise ModelError(
+            f"{name!r} names no endpoint: write openai:MODEL@URL, such as openai:llama@http://localhost:8000/v1"
+        )
+    return model, url
+
+
 class EndpointGenerator:
     """A chat model reached over HTTP."""
 
@@ -48,11 +58,7 @@ class EndpointGenerator:
     @classmethod
     def from_name(cls, name: str) -> EndpointGenerator:
         """From `openai:MODEL@URL`. Raises ModelError where the name has another form."""
-        model, at, url = name.removeprefix("openai:").rpartition("@")
-        if not (model and at and url.startswith(("http://", "https://"))):
-            raise ModelError(
-                f"{name!r} names no endpoint: write openai:MODEL@URL, such as openai:llama@http://localhost:8000/v1"
-            )
+        model, url = parse_endpoint(name)
         try:
             from openai import DefaultHttpxClient, OpenAI
         except ImportError as error:

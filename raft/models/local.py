@@ -14,12 +14,13 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from raft.errors import ModelError
+from raft.errors import ModelError, TooLongError
 from raft.models.cache import growing_cache
 from raft.models.generator import Decoding, Generation
 from raft.models.hardware import pick_device, pick_dtype
 from raft.models.mini.grammar import Grammar, KeepToForm
 from raft.models.tokens import Codec, codec_of, context_of
+from raft.models.tuned import describe_tuned
 from raft.models.weights import MINI, MINI_FOLDER
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle
@@ -79,22 +80,24 @@ def without_peft_noise() -> Iterator[None]:
 class LocalGenerator:
     """A loaded model as a Generator, with an adapter merged in if there is one."""
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    def __init__(self, loaded: LoadedModel, recalls_quotes: bool = False) -> None:
+        """recalls_quotes: whether it was tuned to quote from memory, for which `mini` else has no form."""
         self.name = loaded.name
         self.style = loaded.codec.style
         self._loaded = loaded
         self._grammar = None
         if self.style is PromptStyle.COMPACT:
-            self._grammar = Grammar(loaded.codec.tokenizer, loaded.model.config.refusal_bias)
+            self._grammar = Grammar(loaded.codec.tokenizer, loaded.model.config.refusal_bias, recalls_quotes)
 
     @classmethod
     def load(cls, name: str, adapter: Path | None = None) -> LocalGenerator:
         """The model `name`, changed by what `raft tune` left in the folder `adapter`: LoRA matrices or all weights."""
         if adapter is None:
             return cls(load_model(name))
+        recalls_quotes = describe_tuned(adapter).variant == "dsf-cot"
         if not (adapter / "adapter_config.json").exists():
             loaded = load_model(str(adapter))
-            return cls(LoadedModel(name, loaded.model, loaded.codec, loaded.context_tokens))
+            return cls(LoadedModel(name, loaded.model, loaded.codec, loaded.context_tokens), recalls_quotes)
         from peft import PeftModel
 
         device = pick_device()
@@ -103,7 +106,7 @@ class LocalGenerator:
         with without_peft_noise():
             merged = PeftModel.from_pretrained(loaded.model, str(adapter)).merge_and_unload()
         merged.to(pick_dtype(device))
-        return cls(LoadedModel(name, merged, loaded.codec, loaded.context_tokens))
+        return cls(LoadedModel(name, merged, loaded.codec, loaded.context_tokens), recalls_quotes)
 
     def generate(
         self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
@@ -126,7 +129,7 @@ class LocalGenerator:
         longest = max((len(ids) for ids in encoded), default=0)
         room = self._loaded.context_tokens - (0 if self._loaded.codec.seq2seq else decoding.max_new_tokens)
         if longest > room:
-            raise ModelError(
+            raise TooLongError(
                 f"a prompt of {longest} tokens does not fit {self.name!r}, which has room for {room}: "
                 "show fewer passages (top_k, num_distractors) or index smaller ones (passage_tokens)"
             )

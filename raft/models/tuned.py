@@ -10,7 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 from raft.artifacts import Stage, verified
 from raft.errors import ArtifactError
 from raft.prompts import PromptStyle, prompt_fingerprint
-from raft.recipe import TuningMethod
+from raft.recipe import Targets, TuningMethod
+from raft.types import variant_of
 
 TRAINING = "training.json"
 
@@ -35,6 +36,12 @@ class TunedModel:
     kept_step: int
     target_tokens: int
     losses: tuple[dict[str, float], ...]
+    targets: Targets = Targets.OWN
+
+    @property
+    def variant(self) -> str:
+        """Its name among the arms' models: 'dsf', 'dsf-cot', 'raft' or 'raft-no-cot'."""
+        return variant_of(self.method, self.targets)
 
 
 _TRAINING = TypeAdapter(TunedModel)
@@ -46,6 +53,11 @@ def read_tuned(folder: Path) -> TunedModel:
     Raises ArtifactError where the folder is no finished model, or is damaged.
     """
     verified(folder, Stage.MODEL)
+    return describe_tuned(folder)
+
+
+def describe_tuned(folder: Path) -> TunedModel:
+    """The same of a folder whose files were checked before. Raises ArtifactError where its description is no such."""
     path = folder / TRAINING
     try:
         return _TRAINING.validate_json(path.read_bytes())

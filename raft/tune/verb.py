@@ -14,6 +14,7 @@ from raft.models.weights import public_name, weights_fingerprint
 from raft.progress import Progress, Silent
 from raft.prompts import prompt_fingerprint
 from raft.recipe import TuneSettings, TuningMethod
+from raft.types import variant_of
 
 if TYPE_CHECKING:
     from raft.models.local import LoadedModel
@@ -53,12 +54,13 @@ def tune(
         dtype = torch.float32 if settings.full or device.type == "cpu" else pick_dtype(device)
         loaded = load_model(settings.model, dtype)
         style = loaded.codec.style
-        rows = read_rows(examples_dir / "train.jsonl", method, style)
-        held = read_rows(examples_dir / "validation.jsonl", method, style)
+        variant = variant_of(method, settings.targets)
+        rows = read_rows(examples_dir / "train.jsonl", variant, style)
+        held = read_rows(examples_dir / "validation.jsonl", variant, style)
         encoded, validation = encode_rows(rows, loaded), encode_rows(held, loaded)
         if not held:
-            progress.note(f"tune {method}: no validation rows, so the weights of the last step are kept")
-        with progress.task(f"tune {method}", optimiser_steps(len(rows), settings)) as advance:
+            progress.note(f"tune {variant}: no validation rows, so the weights of the last step are kept")
+        with progress.task(f"tune {variant}", optimiser_steps(len(rows), settings)) as advance:
             result = train(loaded, encoded, validation, settings, seed, advance)
         _save(result, loaded, settings, draft.path)
         tuned = TunedModel(
@@ -73,6 +75,7 @@ def tune(
             kept_step=result.kept_step,
             target_tokens=result.target_tokens,
             losses=tuple(result.losses),
+            targets=settings.targets,
         )
         text = json.dumps(asdict(tuned), indent=2, ensure_ascii=False)
         (draft.path / TRAINING).write_text(text + "\n", encoding="utf-8")
@@ -82,7 +85,7 @@ def tune(
         inputs = _inputs(examples.digest, settings)
         draft.finish(Stage.MODEL, _recorded(method, settings, seed), inputs, counts, Ledger(len(rows), len(rows)))
     assert draft.manifest is not None
-    progress.note(f"tune {method}: {len(rows)} rows, {result.steps} steps, {result.seconds:.0f} s")
+    progress.note(f"tune {variant}: {len(rows)} rows, {result.steps} steps, {result.seconds:.0f} s")
     return draft.manifest
 
 
@@ -111,7 +114,7 @@ def _save(result: TrainingResult, loaded: LoadedModel, settings: TuneSettings, f
 
 def _card(tuned: TunedModel) -> str:
     """The model card, in place of the empty form that peft leaves."""
-    base, method = public_name(tuned.base_model), tuned.method.value.upper()
+    base, method = public_name(tuned.base_model), tuned.variant.upper()
     return (
         f"---\nbase_model: {base}\ntags:\n- raft\n- {tuned.method}\n---\n"
         f"# {base}, tuned with {method}\n\n"

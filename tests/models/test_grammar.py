@@ -8,7 +8,17 @@ import pytest
 
 from raft.citations import check_citations
 from raft.models.generator import Decoding, Generator, load_generator
-from raft.prompts import ask_prompt, closed_book_prompt, parse_answer, parse_question, passages_prompt, shown_texts
+from raft.models.local import LocalGenerator, load_model
+from raft.prompts import (
+    BEGIN_QUOTE,
+    CONTROL_TOKENS,
+    ask_prompt,
+    closed_book_prompt,
+    parse_answer,
+    parse_question,
+    passages_prompt,
+    shown_texts,
+)
 from raft.text import locate
 from raft.types import ShownPassage
 
@@ -48,6 +58,18 @@ def test_every_quote_is_a_quote_and_every_output_has_the_form(mini: Generator) -
             quotes += len(checked.quotes)
             assert written.text.startswith(("[", "<ANSWER>:"))
     assert quotes > 20
+
+
+def test_only_weights_that_were_taught_to_quote_from_memory_do(tiny_mini: Path, mini: Generator) -> None:
+    taught = LocalGenerator(load_model(str(tiny_mini)), recalls_quotes=True)
+    prompts = [closed_book_prompt(f"Who is number {n}?", mini.style) for n in range(12)]
+    decoding = Decoding(max_new_tokens=90, temperature=3.0, top_p=1.0)
+    assert not any(BEGIN_QUOTE in written.text for written in mini.generate(prompts, decoding))
+    recalled = [parse_answer(written.text) for written in taught.generate(prompts, decoding)]
+    assert any(parsed.quotes for parsed in recalled)
+    for parsed in recalled:
+        assert len(parsed.quotes) <= 3
+        assert not any(mark in quote.text for quote in parsed.quotes for mark in CONTROL_TOKENS)
 
 
 def test_a_question_is_written_for_words_of_its_passage(mini: Generator) -> None:

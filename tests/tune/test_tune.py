@@ -15,10 +15,11 @@ from raft.examples.rows import read_rows
 from raft.models.generator import Decoding, load_generator
 from raft.models.local import load_model
 from raft.models.tuned import read_tuned
-from raft.prompts import PromptStyle, closed_book_prompt, joined
-from raft.recipe import ExampleSettings, TuneSettings, TuningMethod
+from raft.prompts import BEGIN_QUOTE, PromptStyle, closed_book_prompt, joined
+from raft.recipe import ExampleSettings, Targets, TuneSettings, TuningMethod
 from raft.tune import model_fingerprint, tune
 from raft.tune.training import IGNORED, Collator, encode_rows
+from raft.types import VARIANTS
 
 QUESTIONS = [
     ("What pressure ends the Merrow 45?", "36 bar", "pumps.md"),
@@ -69,6 +70,30 @@ def test_both_methods_learn_from_the_same_questions(examples: Path) -> None:
         assert all(passage["text"] in with_passages.prompt.text for passage in row["passages"])
         assert alone.prompt == closed_book_prompt(row["question"], PromptStyle.COMPACT)
         assert not any(passage["text"] in alone.prompt.text for passage in row["passages"])
+
+
+def test_the_ablations_swap_the_targets_and_nothing_else(examples: Path) -> None:
+    path = examples / "train.jsonl"
+    dsf, dsf_cot, raft_no_cot, raft = (read_rows(path, name, PromptStyle.COMPACT) for name in VARIANTS)
+    assert [row.prompt for row in dsf_cot] == [row.prompt for row in dsf]
+    assert [row.prompt for row in raft_no_cot] == [row.prompt for row in raft]
+    quoted = [row for row in raft if BEGIN_QUOTE in joined(row.target)]
+    assert quoted
+    for plain, reasoned, bare, full in zip(dsf, dsf_cot, raft_no_cot, raft, strict=True):
+        assert BEGIN_QUOTE not in joined(plain.target) + joined(bare.target)
+        if full in quoted:
+            assert reasoned.target == full.target
+            assert bare.target == plain.target
+
+
+@pytest.mark.parametrize(("method", "targets", "name"), [("dsf", "reasoned", "dsf-cot"), ("raft", "own", "raft")])
+def test_a_model_says_which_targets_it_learnt(
+    method: str, targets: str, name: str, examples: Path, settings: TuneSettings, tmp_path: Path
+) -> None:
+    chosen = settings.model_copy(update={"targets": Targets(targets), "num_train_epochs": 1})
+    manifest = tune(examples, tmp_path / "model", TuningMethod(method), chosen)
+    assert read_tuned(tmp_path / "model").variant == name
+    assert manifest.settings["targets"] == targets
 
 
 def test_a_row_whose_target_was_changed_by_hand_is_refused(examples: Path, tmp_path: Path) -> None:

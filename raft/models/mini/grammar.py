@@ -13,11 +13,11 @@ from enum import Enum, auto
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from raft.prompts import ANSWER, ASK, BEGIN_QUOTE, CONTROL_TOKENS, END_QUOTE, QUESTION, Prompt, shown_texts
+from raft.prompts import ANSWER, ASK, BEGIN_QUOTE, CONTROL_TOKENS, END_QUOTE, QUESTION, RECALL, Prompt, shown_texts
 from raft.text import Source
 
 # More quotes than this, or answers longer than this, are loops.
-_MOST_QUOTES, _LONGEST_ANSWER = 3, 20
+_MOST_QUOTES, _LONGEST_ANSWER, _LONGEST_RECALLED = 3, 20, 60
 # Answers that begin this near to each other are about the same thing.
 _APART = 4
 
@@ -77,6 +77,7 @@ class _Output:
     passages: Sequence[_Words]
     asks: bool
     turn: int = 0
+    recalls: bool = False
     place: _Place = _Place.BEGIN
     quotes: int = 0
     run: _Run = field(default_factory=lambda: _Run(_Words((), (), (), -1), []))
@@ -92,6 +93,8 @@ class _Output:
             self._begin_answer()
         elif self.place is _Place.CITED_ANSWER and self.run.length == 0 and token in grammar.verdicts:
             self.place = _Place.FREE
+        elif token in grammar.numbers and self.recalls:
+            self.place, self.run = _Place.NUMBER, _Run(_Words((), (), (), -1), [])
         elif token in grammar.numbers:
             self.place, passage = _Place.NUMBER, self.passages[grammar.numbers.index(token)]
             self.run = _Run(passage, passage.starts())
@@ -112,10 +115,14 @@ class _Output:
                 return None
             case _Place.BEGIN:
                 quotable = [] if self.asks or self.quotes == _MOST_QUOTES else range(len(self.passages))
+                if self.recalls and self.quotes < _MOST_QUOTES:
+                    return [*grammar.numbers, grammar.answer]
                 numbers = [grammar.numbers[n] for n in quotable if n < len(grammar.numbers) and self._can_quote(n)]
                 return [*numbers, grammar.answer]
             case _Place.NUMBER:
                 return [grammar.begin]
+            case _Place.QUOTE if self.recalls:
+                return [grammar.end] if self.run.length == _LONGEST_RECALLED else grammar.recallable
             case _Place.QUOTE:
                 return self._copied(grammar.end, self.run.may_end())
             case _Place.ASKED_ANSWER:
@@ -143,7 +150,7 @@ class _Output:
         """A question is asked about words of its passage, and an answer that cites a passage is words of it."""
         if self.asks and self.passages:
             self.place, words = _Place.ASKED_ANSWER, self.passages[0]
-        elif self.quotes:
+        elif self.quotes and not self.recalls:
             self.place, words = _Place.CITED_ANSWER, self.run.words
         else:
             self.place = _Place.FREE
@@ -182,9 +189,15 @@ class _Output:
 class Grammar:
     """The embedded model's form as token ids; `outputs` follows a batch through it."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, refusal_bias: float = 0.0) -> None:
-        """refusal_bias: what is added to the log-probability of refusing before it is weighed against a first quote."""
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, refusal_bias: float = 0.0, recalls_quotes: bool = False
+    ) -> None:
+        """refusal_bias: what is added to the log-probability of refusing before it is weighed against a first quote.
+
+        recalls_quotes: for weights that were taught to quote from memory; without passages others write no quotes.
+        """
         self._tokenizer = tokenizer
+        self._recalls_quotes = recalls_quotes
         self.refusal_bias = refusal_bias
         ids = {token: int(tokenizer.vocab[token]) for token in CONTROL_TOKENS}
         self.control = sorted(ids.values())
@@ -194,11 +207,13 @@ class Grammar:
         # "Yes" and "no" stand in few passages, and are answers all the same.
         self.verdicts = [int(tokenizer.vocab[word]) for word in ("yes", "no")]
         self.numbers = [ids[f"[{n}]"] for n in range(1, 17)]
+        self.recallable = [token for token in range(len(tokenizer)) if token not in ids.values() or token == self.end]
 
     def output(self, prompt: Prompt, turn: int = 0) -> _Output:
         """A fresh output for one prompt. turn: how often it was given before, where a question is to be written."""
         passages = [self._words(text) for text in shown_texts(prompt)]
-        return _Output(self, passages, prompt.user[0].text == ASK, turn)
+        recalls = self._recalls_quotes and prompt.user[0].text == RECALL
+        return _Output(self, passages, prompt.user[0].text == ASK, turn, recalls)
 
     def _words(self, text: str) -> _Words:
         encoded = self._tokenizer(
