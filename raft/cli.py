@@ -12,6 +12,7 @@ import typer
 
 from raft import commands
 from raft.errors import InputError, RaftError
+from raft.types import VARIANTS
 
 if TYPE_CHECKING:
     from raft.recipe import Recipe
@@ -209,8 +210,15 @@ def tune(
 def evaluate(
     index: IndexDir,
     questions: Annotated[Path, typer.Option("--questions", help="Questions to evaluate on.")],
-    model: Annotated[list[str], typer.Option("--model", metavar="NAME=DIR", help="dsf=DIR or raft=DIR; repeatable.")],
     out: Out,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", metavar="NAME=DIR", help=f"{', '.join(VARIANTS)}; repeatable.")
+    ] = None,
+    arm: Annotated[
+        list[str] | None,
+        typer.Option("--arm", metavar="ARM", help="oracle, few-shot or NAME=MODEL,CONTEXT (none, retrieved, oracle)."),
+    ] = None,
+    examples: Annotated[Path | None, typer.Option("--examples", help="Where few-shot finds its examples.")] = None,
     recipe: RecipeFile = None,
     sets: Sets = None,
     seed: Seed = None,
@@ -219,7 +227,7 @@ def evaluate(
 ) -> None:
     """Compare the arms on the same questions, with intervals and verdicts."""
     models: dict[str, Path] = {}
-    for item in model:
+    for item in model or []:
         name, equals, folder = item.partition("=")
         if not (name and equals and folder) or name in models:
             raise InputError(f"--model {item!r} is not NAME=DIR with a name of its own: write --model raft=models/raft")
@@ -228,11 +236,15 @@ def evaluate(
     _check_paths(questions)
     for tuned in models.values():
         _check_artefact(tuned, "model")
+    _check_artefact(examples, "examples")
     chosen = _recipe(recipe, sets, seed)
     from raft.display import display, print_summary
     from raft.evaluate import evaluate as evaluate_arms
 
-    result = evaluate_arms(index, questions, models, out, chosen.evaluate, None, chosen.seed, display(quiet=quiet))
+    settings = chosen.evaluate.model_copy(update={"arms": (*chosen.evaluate.arms, *(arm or []))})
+    result = evaluate_arms(
+        index, questions, models, out, settings, None, chosen.seed, display(quiet=quiet), examples=examples
+    )
     print_summary(result.summary, out, as_json=as_json)
 
 
@@ -291,6 +303,9 @@ def run(
     train_questions: Annotated[
         Path | None, typer.Option("--train-questions", help="To train on [written by the model].")
     ] = None,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="Also dsf-cot and raft-no-cot: two more tunings, two more arms.")
+    ] = False,
     recipe: RecipeFile = None,
     sets: Sets = None,
     seed: Seed = None,
@@ -299,7 +314,7 @@ def run(
 ) -> None:
     """All of it: index, generate, tune, evaluate. A stage whose inputs are unchanged is skipped."""
     _check_paths(*_local(paths), questions, train_questions)
-    chosen = _recipe(recipe, sets, seed)
+    chosen = _recipe(recipe, [*(sets or []), *(["ablations=true"] if ablations else [])], seed)
     from raft.display import display, print_summary
     from raft.run import run as run_all
 
@@ -307,19 +322,7 @@ def run(
     print_summary(summary, out / "evaluation", as_json=as_json)
 
 
-@app.command()
-def init(
-    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("recipe.yaml"),
-) -> None:
-    """Write a recipe with every setting, its default and what it means."""
-    from raft.recipe import commented_recipe
-
-    if path.exists():
-        raise InputError(f"{path} exists: give another path, or delete it first")
-    path.write_text(commented_recipe(), encoding="utf-8")
-    print(f"wrote {path}: change what you like and give it with --recipe {path}")
-
-
+app.command()(commands.init)
 app.command()(commands.export)
 app.command()(commands.audit)
 app.command()(commands.compare)

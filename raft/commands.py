@@ -1,4 +1,4 @@
-"""The verbs that look at what others have made and need no recipe: `raft export`, `raft audit` and `raft compare`."""
+"""The verbs that need no recipe: `raft init` writes one, the others look at what was made."""
 
 from __future__ import annotations
 
@@ -9,6 +9,18 @@ from typing import Annotated
 import typer
 
 from raft.errors import InputError
+
+
+def init(
+    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("recipe.yaml"),
+) -> None:
+    """Write a recipe with every setting, its default and what it means."""
+    from raft.recipe import commented_recipe
+
+    if path.exists():
+        raise InputError(f"{path} exists: give another path, or delete it first")
+    path.write_text(commented_recipe(), encoding="utf-8")
+    print(f"wrote {path}: change what you like and give it with --recipe {path}")
 
 
 def export(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from raft.citations import check_citations
-from raft.models.generator import Decoding, Generator
-from raft.progress import Progress
-from raft.prompts import closed_book_prompt, parse_answer, passages_prompt
-from raft.types import Arm, Context, Passage, Prediction, Question, ScoredPassage
+from raft.errors import InputError
+from raft.evaluate.answering import Case
+from raft.prompts import WorkedExample
+from raft.types import Arm, Context, Passage, Question
 
 BASE = "base"
 # In the order in which people compare them; an arm takes part if its model is given (Zhang et al. 2024, section 4).
@@ -17,66 +17,82 @@ ARMS = (
     Arm("rag", BASE, Context.RETRIEVED),
     Arm("dsf", "dsf", Context.NONE),
     Arm("dsf+rag", "dsf", Context.RETRIEVED),
+    Arm("dsf-cot", "dsf-cot", Context.NONE),
+    Arm("raft-no-cot", "raft-no-cot", Context.RETRIEVED),
     Arm("raft", "raft", Context.RETRIEVED),
 )
+# Those that need no further model, and take part when they are asked for.
+ORACLE, FEW_SHOT = Arm("oracle", BASE, Context.ORACLE), Arm("few-shot", BASE, Context.RETRIEVED, worked=True)
 MEANINGS = {
     "base": "untuned, from memory",
     "rag": "untuned, with passages",
     "dsf": "plain fine-tuning, from memory",
     "dsf+rag": "plain fine-tuning, with passages",
+    "dsf-cot": "plain fine-tuning on reasoned targets, from memory",
+    "raft-no-cot": "RAFT tuning on answers alone, with passages",
     "raft": "RAFT tuning, with passages",
+    "oracle": "untuned, with the one passage that answers, where it is known",
+    "few-shot": "untuned, with passages, after worked examples",
+}
+_CONTEXTS = {
+    Context.NONE: "from memory",
+    Context.RETRIEVED: "with passages",
+    Context.ORACLE: "with the one passage that answers, where it is known",
 }
 
 
-def arms_for(models: Iterable[str]) -> tuple[Arm, ...]:
-    """The arms that these tuned models allow; the untuned ones always take part."""
+def arms_for(models: Iterable[str], further: Iterable[Arm] = ()) -> tuple[Arm, ...]:
+    """The arms that these tuned models allow, then the further ones; the untuned ones always take part."""
     known = {BASE, *models}
-    return tuple(arm for arm in ARMS if arm.model in known)
+    return (*(arm for arm in ARMS if arm.model in known), *further)
 
 
-def predict(
-    arms: Sequence[Arm],
-    questions: Sequence[Question],
-    retrieved: Sequence[Sequence[ScoredPassage]],
-    generators: Mapping[str, Generator],
-    decoding: Decoding,
-    progress: Progress,
-) -> list[Prediction]:
-    """What each arm says to each question, arm by arm.
+def read_arm(text: str, taken: Collection[str]) -> Arm:
+    """An arm as a setting names it: 'oracle', 'few-shot', or NAME=MODEL,CONTEXT. taken: names that are not free.
 
-    retrieved: one list of passages a question, in the order shown. generators: by the name of the arm's model. Raises
-    ModelError where a prompt does not fit a model, since nothing is ever cut.
+    Raises InputError where it is neither.
     """
-    predictions: list[Prediction] = []
-    for arm in arms:
-        shown = [_shown(arm, scored) for scored in retrieved]
-        with progress.task(f"Answer as {arm.name}", len(questions)) as advance:
-            generator = generators[arm.model]
-            prompts = [
-                passages_prompt(question.text, passages, generator.style)
-                if arm.context is Context.RETRIEVED
-                else closed_book_prompt(question.text, generator.style)
-                for question, passages in zip(questions, shown, strict=True)
-            ]
-            written = generator.generate(prompts, decoding, advance)
-        for question, passages, prompt, generation in zip(questions, shown, prompts, written, strict=True):
-            parsed = parse_answer(generation.text)
-            checked = check_citations(parsed, passages)
-            predictions.append(
-                Prediction(
-                    question_id=question.id,
-                    arm=arm.name,
-                    passage_ids=tuple(passage.id for passage in passages),
-                    prompt=prompt.text,
-                    text=generation.text,
-                    answer=checked.answer,
-                    quotes=checked.quotes,
-                    abstained=parsed.abstained,
-                    seconds=generation.seconds,
-                )
-            )
-    return predictions
+    name, equals, rest = text.partition("=")
+    model, comma, context = rest.rpartition(",")
+    if not equals:
+        found = [arm for arm in (ORACLE, FEW_SHOT) if arm.name == name]
+        if not found:
+            raise InputError(f"there is no arm {text!r}: give oracle, few-shot or NAME=MODEL,CONTEXT")
+        arm = found[0]
+    elif not (name.strip() and model and comma) or context not in set(Context):
+        raise InputError(
+            f"arm {text!r} is not NAME=MODEL,CONTEXT with {', '.join(Context)} as the context: "
+            "write it as ours=models/ours,retrieved"
+        )
+    elif name in MEANINGS:
+        raise InputError(f"arm {text!r} has the name of one of raft's own arms: give it another")
+    else:
+        arm = Arm(name, model, Context(context))
+    if name in taken:
+        raise InputError(f"two arms are called {name!r}: give each a name of its own")
+    return arm
 
 
-def _shown(arm: Arm, scored: Sequence[ScoredPassage]) -> list[Passage]:
-    return [one.passage for one in scored] if arm.context is Context.RETRIEVED else []
+def meaning(arm: Arm, model: str) -> str:
+    """What an arm is, in a few words. model: how its model is called in what is shared."""
+    return MEANINGS.get(arm.name) or f"{model}, {_CONTEXTS[arm.context]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the arms of one evaluation can show: passages and oracles by question id, and worked examples."""
+
+    retrieved: Mapping[str, tuple[Passage, ...]]
+    oracles: Mapping[str, Passage] = field(default_factory=dict)
+    worked: tuple[WorkedExample, ...] = ()
+
+
+def cases_for(arm: Arm, questions: Sequence[Question], shown: Shown) -> list[Case]:
+    """The questions as this arm is asked them; one that shows the oracle leaves out those whose oracle is unknown."""
+    if arm.context is Context.NONE:
+        return [Case(arm.name, question, None) for question in questions]
+    if arm.context is Context.ORACLE:
+        known = [question for question in questions if question.id in shown.oracles]
+        return [Case(arm.name, question, (shown.oracles[question.id],)) for question in known]
+    worked = shown.worked if arm.worked else ()
+    return [Case(arm.name, question, shown.retrieved[question.id], worked) for question in questions]

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from raft.artifacts import Manifest, read_manifest
+from raft.artifacts import Manifest, hash_json, read_manifest, stage_of
 from raft.errors import ArtifactError, InputError
 from raft.evaluate.arms import ARMS, BASE
+from raft.models.endpoint import parse_endpoint
 from raft.models.tuned import TunedModel, check_tuned, read_tuned
-from raft.models.weights import MINI
+from raft.models.weights import MINI, weights_fingerprint
+from raft.types import VARIANTS, Arm
 
 _NAMES = tuple(dict.fromkeys(arm.model for arm in ARMS if arm.model != BASE))
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A model under the name by which the arms know it, as it is loaded; identity: sha256 of what decides its words."""
+
+    name: str
+    base: str
+    folder: Path | None
+    identity: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +35,12 @@ class Contestant:
     folder: Path
     model: TunedModel
     manifest: Manifest
+
+    @property
+    def entrant(self) -> Entrant:
+        """The same as it is loaded."""
+        identity = hash_json([weights_fingerprint(self.model.base_model), self.manifest.digest])
+        return Entrant(self.name, self.model.base_model, self.folder, identity)
 
 
 def read_contestants(models: Mapping[str, Path], index_digest: str) -> list[Contestant]:
@@ -43,13 +61,35 @@ def read_contestants(models: Mapping[str, Path], index_digest: str) -> list[Cont
     return found
 
 
+def read_added(arms: Sequence[Arm], given: Collection[str], index_digest: str) -> list[Contestant | Entrant]:
+    """The models of arms that the user added, each once: folders that `raft tune` made, or any other model by its name.
+
+    given: the names of models that are at hand anyway. Raises ArtifactError for a tuned model that does not fit the
+    index or the prompts, InputError for the name of a tuned model that was not given.
+    """
+    added: list[Contestant | Entrant] = []
+    for name in dict.fromkeys(arm.model for arm in arms if arm.model not in given):
+        if name in VARIANTS:
+            raise InputError(f"an arm uses the model '{name}', but no such model was given: add --model {name}=DIR")
+        folder = Path(name)
+        if folder.is_dir() and stage_of(folder) is not None:
+            model = read_tuned(folder)
+            check_tuned(model, index_digest, folder)
+            added.append(Contestant(name, folder, model, read_manifest(folder)))
+        else:
+            if name.startswith("openai:"):
+                parse_endpoint(name)
+            added.append(Entrant(name, name, None, weights_fingerprint(name)))
+    return added
+
+
 def _read(name: str, folder: Path, index_digest: str) -> Contestant:
     model = read_tuned(folder)
     check_tuned(model, index_digest, folder)
-    if model.method.value != name:
+    if model.variant != name:
         raise ArtifactError(
-            f"{folder} was tuned with method {model.method}, but is given as {name}: "
-            f"give it as --model {model.method}={folder}"
+            f"{folder} was tuned with method {model.variant}, but is given as {name}: "
+            f"give it as --model {model.variant}={folder}"
         )
     return Contestant(name, folder, model, read_manifest(folder))
 

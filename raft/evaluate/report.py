@@ -11,7 +11,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from raft.evaluate.arms import MEANINGS
 from raft.evaluate.metrics import CONTAINS, EXACT_MATCH, F1, METRICS, retrieval_score
 from raft.evaluate.models import Contestant
 from raft.evaluate.summary import Comparison, Interval, Summary, interval_text, regime_of
@@ -34,11 +33,12 @@ _REGIMES = {
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What an evaluation was made from: its settings, the hashes of its inputs, and how each model was tuned."""
+    """What an evaluation was made from: settings, hashes of the inputs, how each model was tuned, what each arm is."""
 
     settings: Mapping[str, Any]
     inputs: Mapping[str, str]
     contestants: Sequence[Contestant]
+    meanings: Mapping[str, str]
 
     def rows(self) -> list[tuple[str, str]]:
         """All of it as lines of a name and a value."""
@@ -56,7 +56,7 @@ def report_markdown(summary: Summary, provenance: Provenance) -> str:
     """The report without the questions."""
     metrics = [metric for metric in METRICS if any(metric.name in arm for arm in summary["arms"].values())]
     arms = [
-        (name, MEANINGS[name], *(interval_text(values.get(metric.name)) for metric in metrics))
+        (name, provenance.meanings[name], *(interval_text(values.get(metric.name)) for metric in metrics))
         for name, values in summary["arms"].items()
     ]
     parts = [
@@ -115,7 +115,7 @@ def report_html(
         ticks=_axis(panels),
         metrics=[metric for metric in METRICS if any(metric.name in arm for arm in summary["arms"].values())],
         arms=summary["arms"],
-        meanings=MEANINGS,
+        meanings=provenance.meanings,
         forest=_forest(groups),
         retrieval=_retrieval(summary),
         regimes={name: _REGIMES[name] for name in summary["regimes"]},

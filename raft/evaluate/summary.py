@@ -9,7 +9,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from raft.evaluate.arms import ARMS
+from raft.evaluate.arms import MEANINGS
 from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, METRICS, REFUSED, cluster_of
 from raft.evaluate.statistics import Estimate, estimate, questions_needed, smallest_difference, verdict
 from raft.recipe import EvaluateSettings
@@ -17,6 +17,8 @@ from raft.types import Prediction, Question, QuestionSource, Score
 
 # What people want to know, the most wanted first; the report opens with the first that could be made.
 PAIRS = (("raft", "rag"), ("raft", "dsf"), ("raft", "dsf+rag"), ("rag", "base"), ("dsf+rag", "rag"))
+# Of arms that take part on request; the user's own are each compared with raft, or else with rag.
+FURTHER_PAIRS = (("raft", "dsf-cot"), ("raft", "raft-no-cot"), ("raft", "few-shot"), ("oracle", "rag"))
 _COMPARED = {F1.name: "F1", EXACT_MATCH.name: "exact-match"}
 CAVEATS = {
     QuestionSource.GIVEN: "",
@@ -159,15 +161,13 @@ def _interval(measured: Estimate) -> Interval:
 
 
 def _by_arm(scores: Sequence[Score], clusters: Mapping[str, str], ruler: Ruler) -> dict[str, dict[str, Interval]]:
-    present = {score.arm for score in scores}
     return {
-        arm.name: {
+        arm: {
             metric.name: _interval(ruler.measure(values, clusters, (0.0, 1.0)))
             for metric in METRICS
-            if (values := _values(scores, arm.name, metric.name))
+            if (values := _values(scores, arm, metric.name))
         }
-        for arm in ARMS
-        if arm.name in present
+        for arm in dict.fromkeys(score.arm for score in scores)
     }
 
 
@@ -195,14 +195,19 @@ def _compare(
     scores: Sequence[Score], clusters: Mapping[str, str], ruler: Ruler, said: Callable[[str], str]
 ) -> list[Comparison]:
     comparisons = []
+    arms = dict.fromkeys(score.arm for score in scores)
+    rival = "raft" if "raft" in arms else "rag"
+    own = [(rival, arm) for arm in arms if arm not in MEANINGS]
     for metric, label in _COMPARED.items():
-        for a, b in PAIRS:
+        for a, b in (*PAIRS, *FURTHER_PAIRS, *own):
             left, right = _values(scores, a, metric), _values(scores, b, metric)
             if not left or not right:
                 continue
-            if left.keys() != right.keys():
+            # An arm that is shown the oracle answers only where that is known.
+            shared = [question_id for question_id in left if question_id in right]
+            if len(shared) < min(len(left), len(right)):
                 raise RuntimeError(f"{a} and {b} did not answer the same questions")
-            paired = {question_id: left[question_id] - right[question_id] for question_id in left}
+            paired = {question_id: left[question_id] - right[question_id] for question_id in shared}
             difference = ruler.measure(paired, clusters, (-1.0, 1.0))
             comparisons.append(
                 Comparison(

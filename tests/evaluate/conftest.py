@@ -31,6 +31,10 @@ class Harbour:
         default_factory=lambda: {f"{n}.md": Document(f"{n}.md", f"Pier {n}", t, f"{n}.md") for n, t in enumerate(TEXTS)}
     )
 
+    @property
+    def passages(self) -> list[Passage]:
+        return [self.passage(pier) for pier in range(len(TEXTS))]
+
     def retrieve(self, questions: Sequence[str], top_k: int) -> list[list[ScoredPassage]]:
         found = []
         for question in questions:

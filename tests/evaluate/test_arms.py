@@ -1,23 +1,49 @@
 """All arms are asked the same questions with the same passages and the same decoding."""
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from raft.evaluate.arms import arms_for, predict
+from raft.errors import InputError
+from raft.evaluate.answering import Respondent
+from raft.evaluate.arms import FEW_SHOT, ORACLE, Shown, arms_for, cases_for, read_arm
+from raft.journal import Journal
 from raft.models.generator import Decoding
 from raft.progress import Silent
-from raft.prompts import PromptStyle, closed_book_prompt, passages_prompt
-from raft.types import Prediction, Question
+from raft.prompts import (
+    PromptStyle,
+    WorkedExample,
+    closed_book_prompt,
+    few_shot_prompt,
+    passages_prompt,
+    plain_target,
+    shown_texts,
+)
+from raft.types import Arm, Context, Prediction, Question
 
 DECODING = Decoding(max_new_tokens=32, seed=7)
 QUESTIONS = [Question("q4", "What colour is the lamp of pier 4?", ("violet",)), Question("n", "Who paints pier 1?")]
 
 
+def answers(arms: Iterable[Arm], harbour: Any, models: Any, folder: Path, **shown: Any) -> list[Prediction]:
+    hits = harbour.retrieve([question.text for question in QUESTIONS], 2)
+    retrieved = {q.id: tuple(hit.passage for hit in found) for q, found in zip(QUESTIONS, hits, strict=True)}
+    with Journal(folder / "journal.jsonl") as journal:
+        respondents = {name: Respondent(model, name, DECODING, journal) for name, model in models.items()}
+        return [
+            prediction
+            for arm in arms
+            for prediction in respondents[arm.model].answer(
+                cases_for(arm, QUESTIONS, Shown(retrieved, **shown)), Silent(), arm.name
+            )
+        ]
+
+
 @pytest.fixture
-def predictions(harbour: Any, rule_models: Any) -> list[Prediction]:
-    retrieved = harbour.retrieve([question.text for question in QUESTIONS], 2)
-    return predict(arms_for(["dsf", "raft"]), QUESTIONS, retrieved, rule_models, DECODING, Silent())
+def predictions(harbour: Any, rule_models: Any, tmp_path: Path) -> list[Prediction]:
+    return answers(arms_for(["dsf", "raft"]), harbour, rule_models, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +53,7 @@ def predictions(harbour: Any, rule_models: Any) -> list[Prediction]:
         (["raft"], ["base", "rag", "raft"]),
         (["dsf"], ["base", "rag", "dsf", "dsf+rag"]),
         (["raft", "dsf"], ["base", "rag", "dsf", "dsf+rag", "raft"]),
+        (["raft-no-cot", "dsf-cot"], ["base", "rag", "dsf-cot", "raft-no-cot"]),
     ],
 )
 def test_an_arm_takes_part_if_its_model_is_given(models: list[str], names: list[str]) -> None:
@@ -63,3 +90,54 @@ def test_a_quote_is_kept_only_where_it_stands_in_its_passage(predictions: list[P
 
 def test_a_refusal_is_recorded_as_one(predictions: list[Prediction]) -> None:
     assert [one.arm for one in predictions if one.abstained] == ["raft"]
+
+
+def test_the_oracle_arm_shows_the_passage_that_answers_and_leaves_out_what_has_none(
+    harbour: Any, rule_models: Any, tmp_path: Path
+) -> None:
+    said = answers([ORACLE], harbour, rule_models, tmp_path, oracles={"q4": harbour.passage(4)})
+    assert [(one.question_id, one.passage_ids) for one in said] == [("q4", ("p4",))]
+
+
+@pytest.mark.parametrize("style", PromptStyle)
+def test_worked_examples_stand_before_the_question_and_are_not_among_its_passages(
+    harbour: Any, style: PromptStyle
+) -> None:
+    worked = [WorkedExample(f"What burns on pier {n}?", [harbour.passage(n)], plain_target("x")) for n in (6, 7)]
+    shown = [harbour.passage(4), harbour.passage(5)]
+    prompt, bare = few_shot_prompt(worked, "Q?", shown, style), passages_prompt("Q?", shown, style)
+    assert prompt.text.endswith(bare.user[0].text + "".join(segment.text for segment in bare.user[1:]))
+    assert prompt.text.index("pier 6") < prompt.text.index("<ANSWER>: x") < prompt.text.index("pier 7")
+    if style is PromptStyle.COMPACT:
+        assert shown_texts(prompt) == shown_texts(bare) == tuple(passage.text for passage in shown)
+
+
+def test_an_equal_prompt_is_answered_once_whatever_arm_asks(harbour: Any, rule_models: Any, tmp_path: Path) -> None:
+    twin = Arm("twin", "base", Context.RETRIEVED)
+    base = rule_models["base"]
+    said = answers([*arms_for([]), twin], harbour, {"base": base}, tmp_path)
+    assert len(base.decodings) == 2  # one call without passages and one with them
+    assert [one.text for one in said if one.arm == "twin"] == [one.text for one in said if one.arm == "rag"]
+
+
+def test_an_arm_is_named_or_spelt_out() -> None:
+    assert [read_arm("oracle", ()), read_arm("few-shot", ())] == [ORACLE, FEW_SHOT]
+    arm = read_arm("a=openai:m,x@http://localhost:1/v1,none", ())
+    assert arm == Arm("a", "openai:m,x@http://localhost:1/v1", Context.NONE)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("best", "there is no arm 'best'"),
+        ("a=mini", "is not NAME=MODEL,CONTEXT"),
+        ("a=mini,all", "none, retrieved, oracle as the context"),
+        ("=mini,none", "is not NAME=MODEL,CONTEXT"),
+        ("rag=mini,none", "one of raft's own arms"),
+        ("oracle", "two arms are called 'oracle'"),
+    ],
+)
+def test_an_arm_that_is_neither_is_an_error(text: str, complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint) as caught:
+        read_arm(text, ["oracle"])
+    assert "\n" not in str(caught.value)

@@ -6,12 +6,24 @@ from typing import Any
 
 import pytest
 
-from raft.artifacts import Stage, fingerprint, read_jsonl, read_manifest, verified, write_jsonl
+from raft.artifacts import (
+    Ledger,
+    Stage,
+    fingerprint,
+    read_jsonl,
+    read_manifest,
+    verified,
+    write_jsonl,
+    writing,
+)
 from raft.errors import ArtifactError, InputError, RaftError
 from raft.evaluate import Evaluation, comparison_table, evaluate, evaluation_fingerprint
 from raft.questions import LeftOut, QuestionFile, question_row
 from raft.questions.rows import Omission
 from raft.types import Question, QuestionSource
+
+COLOURS = ("red", "amber", "green", "white", "violet", "blue", "orange", "black", "pink")
+PASSAGE = {"document_id": "d", "title": "", "oracle": False}
 
 
 def run(world: Any, out: Path, **changes: Any) -> Evaluation:
@@ -212,3 +224,96 @@ def test_the_table_has_a_row_an_arm_under_its_heading(world: Any, tmp_path: Path
     assert [row[0] for row in rows] == ["base", "rag", "dsf", "dsf+rag", "raft"]
     assert rows[-1][1] == "100.0 (100.0 to 100.0)"
     assert {len(row) for row in rows} == {len(heading)}
+
+
+def test_arms_on_request_stand_after_the_others_with_what_they_are(world: Any, tmp_path: Path) -> None:
+    base = tmp_path / "some" / "base"
+    base.mkdir(parents=True)
+    arms = ("oracle", f"ours={base},retrieved", f"blind={base},none", "wide=raft,oracle")
+    settings = world.settings.model_copy(update={"arms": arms})
+    result = run(world, tmp_path / "evaluation", settings=settings)
+    summary = result.summary
+    assert list(summary["arms"]) == ["base", "rag", "dsf", "dsf+rag", "raft", "oracle", "ours", "blind", "wide"]
+    # The rule of the untuned models: a sentence where passages are shown. Only nine questions have an oracle.
+    assert summary["arms"]["ours"] == summary["arms"]["rag"]
+    assert summary["arms"]["blind"] == summary["arms"]["base"]
+    assert summary["arms"]["oracle"]["f1"]["n"] == 9 and "abstained_correctly" not in summary["arms"]["oracle"]
+    assert world.loaded == ["mini untuned", "mini dsf", "mini raft", f"{base} untuned"]
+    compared = {(one["a"], one["b"]) for one in summary["comparisons"]}
+    assert {("oracle", "rag"), ("raft", "ours"), ("raft", "blind"), ("raft", "wide")} < compared
+    settings_said = read_manifest(result.out).settings
+    assert settings_said["arms"] == ["oracle", "ours=base,retrieved", "blind=base,none", "wide=raft,oracle"]
+    assert "| ours | base, with passages |" in (result.out / "report.md").read_text(encoding="utf-8")
+    for path in result.out.iterdir():
+        assert str(tmp_path) not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_a_tuned_model_of_the_users_own_is_checked_like_the_others(world: Any, tmp_path: Path) -> None:
+    other = world.tune(tmp_path / "tuned" / "raft", index_digest="0" * 64)
+    with pytest.raises(ArtifactError, match="was made for index 00000000"):
+        run(world, tmp_path / "e", settings=world.settings.model_copy(update={"arms": (f"ours={other},retrieved",)}))
+    fits = world.tune(tmp_path / "tuned" / "raft")
+    settings = world.settings.model_copy(update={"arms": (f"ours={fits},retrieved",)})
+    summary = run(world, tmp_path / "e", models={}, settings=settings).summary
+    assert summary["arms"]["ours"]["exact_match"]["mean"] == 1
+    assert set(summary["regimes"]) == {"seen", "unseen"}
+
+
+def with_examples(world: Any, folder: Path, **inputs: str) -> Path:
+    texts = [world.open_index(folder).passage(n) for n in (6, 7, 8)]
+    rows = [
+        {
+            "id": passage.id, "question": f"Which colour burns on pier {n}?", "answers": [COLOURS[n]], "kind": "oracle",
+            "passages": [{**PASSAGE, "id": passage.id, "text": passage.text, "oracle": True}],
+            "quotes": [], "answer": COLOURS[n], "target": f"<ANSWER>: {COLOURS[n]}",
+        }
+        for n, passage in zip((6, 7, 8), texts, strict=True)
+    ]  # fmt: skip
+    with writing(folder, Stage.EXAMPLES) as draft:
+        write_jsonl(draft.path / "train.jsonl", rows)
+        draft.finish(Stage.EXAMPLES, {}, {"index": world.index_digest, **inputs}, {}, Ledger(3, 3))
+    return folder
+
+
+def test_few_shot_shows_worked_examples_of_the_training_set(world: Any, tmp_path: Path) -> None:
+    examples = with_examples(world, tmp_path / "examples")
+    settings = world.settings.model_copy(update={"arms": ("few-shot",), "shots": 2})
+    run(world, tmp_path / "evaluation", settings=settings, examples=examples)
+    manifest = read_manifest(tmp_path / "evaluation")
+    rows = [row for _, row in read_jsonl(tmp_path / "evaluation" / "predictions.jsonl") if row["arm"] == "few-shot"]
+    assert len(rows) == 10
+    assert all(row["prompt"].count("Which colour burns on pier") == 2 for row in rows)
+    assert all(len(row["passage_ids"]) == 2 for row in rows)
+    assert manifest.inputs["examples"] == read_manifest(examples).digest
+    asked = (world.index, world.questions, world.models, settings)
+    assert manifest.fingerprint == evaluation_fingerprint(*asked, examples=examples)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "shots", "complaint"),
+    [
+        (None, 2, "few-shot.*give --examples"),
+        ({"index": "0" * 64}, 2, "was made for index 00000000"),
+        ({}, 4, "has 3 rows to work through before a question, not 4"),
+    ],
+)
+def test_few_shot_without_fitting_examples_is_refused_before_a_model_is_loaded(
+    world: Any, tmp_path: Path, inputs: dict[str, str] | None, shots: int, complaint: str
+) -> None:
+    examples = None if inputs is None else with_examples(world, tmp_path / "examples", **inputs)
+    settings = world.settings.model_copy(update={"arms": ("few-shot",), "shots": shots})
+    with pytest.raises(RaftError, match=complaint):
+        run(world, tmp_path / "evaluation", settings=settings, examples=examples)
+    assert world.loaded == []
+
+
+@pytest.mark.parametrize(
+    ("arm", "complaint"),
+    [("ours=dsf-cot,none", "add --model dsf-cot=DIR"), ("ours=openai:x,none", "names no endpoint")],
+)
+def test_an_arm_without_its_model_is_refused_before_a_model_is_loaded(
+    world: Any, tmp_path: Path, arm: str, complaint: str
+) -> None:
+    with pytest.raises(RaftError, match=complaint):
+        run(world, tmp_path / "evaluation", settings=world.settings.model_copy(update={"arms": (arm,)}))
+    assert world.loaded == []
