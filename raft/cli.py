@@ -219,6 +219,7 @@ def evaluate(
         typer.Option("--arm", metavar="ARM", help="oracle, few-shot or NAME=MODEL,CONTEXT (none, retrieved, oracle)."),
     ] = None,
     examples: Annotated[Path | None, typer.Option("--examples", help="Where few-shot finds its examples.")] = None,
+    robustness: Annotated[bool, typer.Option("--robustness", help="Also vary what is shown, and attack it.")] = False,
     recipe: RecipeFile = None,
     sets: Sets = None,
     seed: Seed = None,
@@ -241,7 +242,8 @@ def evaluate(
     from raft.display import display, print_summary
     from raft.evaluate import evaluate as evaluate_arms
 
-    settings = chosen.evaluate.model_copy(update={"arms": (*chosen.evaluate.arms, *(arm or []))})
+    further = {"arms": (*chosen.evaluate.arms, *(arm or [])), "robustness": robustness or chosen.evaluate.robustness}
+    settings = chosen.evaluate.model_copy(update=further)
     result = evaluate_arms(
         index, questions, models, out, settings, None, chosen.seed, display(quiet=quiet), examples=examples
     )

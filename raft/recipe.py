@@ -278,6 +278,8 @@ class EvaluateSettings(Settings):
     arms: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
         (), description="further arms: oracle, few-shot, or NAME=MODEL,CONTEXT (none, retrieved or oracle)"
     )
+    robustness: bool = Field(False, description="also vary what the arms with passages are shown, and attack them")
+    robustness_questions: Count = Field(100, description="questions drawn for that, of those whose oracle is known")
     shots: Count = Field(2, description="worked examples in the prompts of few-shot")
     confidence: float = Field(0.95, gt=0, lt=1, description="level of the intervals")
 

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from raft.evaluate.metrics import CONTAINS, EXACT_MATCH, F1, METRICS, retrieval_score
 from raft.evaluate.models import Contestant
+from raft.evaluate.robustness import robustness_note, robustness_tables
 from raft.evaluate.summary import Comparison, Interval, Summary, interval_text, regime_of
 from raft.prompts import parse_answer
 from raft.text import Source, contains_answer
@@ -81,6 +82,10 @@ def report_markdown(summary: Summary, provenance: Provenance) -> str:
     parts += ["## All comparisons", "\n".join(f"- {comparison['verdict']}" for comparison in summary["comparisons"])]
     if summary["retrieval"]:
         parts += ["## Retrieval", _retrieval(summary)]
+    if robustness := summary.get("robustness"):
+        parts += ["## Robustness", robustness_note(robustness)]
+        parts += [part for title, rows in robustness_tables(robustness) for part in (f"### {title}", _table(rows))]
+        parts += ["\n".join(f"- {one['verdict']}" for one in robustness["attacks"])] if robustness["attacks"] else []
     parts += ["## Made from", _table([("Setting", "Value"), *provenance.rows()])]
     return "\n\n".join(parts) + "\n"
 
@@ -118,6 +123,7 @@ def report_html(
         meanings=provenance.meanings,
         forest=_forest(groups),
         retrieval=_retrieval(summary),
+        robustness=_robustness(summary),
         regimes={name: _REGIMES[name] for name in summary["regimes"]},
         provenance=provenance.rows(),
         seconds=summary["seconds"],
@@ -125,6 +131,15 @@ def report_html(
         percent=_percent,
         limits=_limits,
     )
+
+
+def _robustness(summary: Summary) -> dict[str, Any] | None:
+    """The note, tables and verdicts of the surface, where it was measured."""
+    if "robustness" not in summary:
+        return None
+    found = summary["robustness"]
+    verdicts = [one["verdict"] for one in found["attacks"]]
+    return {"note": robustness_note(found), "tables": robustness_tables(found), "verdicts": verdicts}
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

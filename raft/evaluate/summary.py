@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -58,6 +58,19 @@ class Regime(TypedDict):
     comparisons: list[Comparison]
 
 
+class Robustness(TypedDict):
+    """What `summary.json` holds of it: by arm, probe, value and metric; of `left_out` a prompt did not fit the model.
+
+    questions: how many were sampled. compared: those among them with enough distractors for all probes but the first.
+    """
+
+    questions: int
+    compared: int
+    arms: dict[str, dict[str, dict[str, dict[str, Interval]]]]
+    left_out: dict[str, list[str]]
+    attacks: list[Comparison]
+
+
 class Summary(TypedDict):
     """What `summary.json` holds."""
 
@@ -72,6 +85,7 @@ class Summary(TypedDict):
     regimes: dict[str, Regime]
     retrieval: dict[str, Interval]
     comparisons: list[Comparison]
+    robustness: NotRequired[Robustness]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +170,15 @@ def _values(scores: Sequence[Score], arm: str, metric: str) -> dict[str, float]:
     return dict(sorted(found.items()))
 
 
-def _interval(measured: Estimate) -> Interval:
+def interval_of(measured: Estimate) -> Interval:
+    """An estimate as `summary.json` holds it."""
     return Interval(mean=measured.mean, low=measured.low, high=measured.high, n=measured.n)
 
 
 def _by_arm(scores: Sequence[Score], clusters: Mapping[str, str], ruler: Ruler) -> dict[str, dict[str, Interval]]:
     return {
         arm: {
-            metric.name: _interval(ruler.measure(values, clusters, (0.0, 1.0)))
+            metric.name: interval_of(ruler.measure(values, clusters, (0.0, 1.0)))
             for metric in METRICS
             if (values := _values(scores, arm, metric.name))
         }
@@ -178,7 +193,7 @@ def _retrieval(
     if not known:
         return {}
     return {
-        name: _interval(ruler.measure({one: values[name] for one, values in known.items()}, clusters, (0.0, 1.0)))
+        name: interval_of(ruler.measure({one: values[name] for one, values in known.items()}, clusters, (0.0, 1.0)))
         for name in ("recall", "hit")
     }
 

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from random import Random
+from typing import Protocol
 
 from raft.artifacts import (
     Ledger,
     Stage,
     check_output,
     fingerprint,
-    hash_json,
-    verified,
     write_jsonl,
     writing,
 )
-from raft.errors import ArtifactError, InputError
-from raft.evaluate.answering import Respondent
-from raft.evaluate.arms import BASE, FEW_SHOT, Shown, arms_for, cases_for, meaning, read_arm
+from raft.errors import InputError, TooLongError
+from raft.evaluate.answering import Case, Respondent
+from raft.evaluate.arms import FEW_SHOT, Shown, cases_for
 from raft.evaluate.metrics import retrieval_score, score_all
-from raft.evaluate.models import Contestant, Entrant, read_added, read_contestants, shared_base
+from raft.evaluate.planning import Plan, make_plan
 from raft.evaluate.report import Provenance, report_html, report_markdown
+from raft.evaluate.robustness import DEPTH, Probes, Setting, Subject, Trial, judge, sample, summarise_trials, surface
 from raft.evaluate.summary import Ruler, Summary, summarise
 from raft.examples.evidence import evidence_pools, find_oracle
 from raft.examples.rows import worked_examples
 from raft.journal import Journal
 from raft.models.generator import Decoding, Generator, load_generator
-from raft.models.weights import public_name, weights_fingerprint
+from raft.models.weights import public_name
 from raft.progress import Progress, Silent
 from raft.prompts import WorkedExample
-from raft.questions import QuestionFile, question_row, read_question_file, settle_evidence
+from raft.questions import QuestionFile, read_question_file, settle_evidence
 from raft.recipe import EvaluateSettings
 from raft.types import Arm, Context, Document, Passage, Prediction, Question, QuestionSource, Score, ScoredPassage
 
@@ -72,50 +72,6 @@ class Evaluation:
         return self.out / "report.html"
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """All that decides the result, checked and read, before anything heavy is loaded."""
-
-    questions: Sequence[Question]
-    omissions: Mapping[str, int]
-    contestants: Sequence[Contestant]
-    entrants: Sequence[Entrant]
-    arms: Sequence[Arm]
-    base_model: str
-    settings: EvaluateSettings
-    seed: int
-    source: QuestionSource
-    inputs: Mapping[str, str]
-
-    @property
-    def recorded(self) -> dict[str, Any]:
-        """The settings as the manifest holds them; of a model in a folder only the name, since paths are private."""
-        said: dict[str, Any] = {**self.settings.model_dump(mode="json"), "base_model": public_name(self.base_model)}
-        # An arm of the user's own may name a folder.
-        named = (text.rpartition(",") for text in self.settings.arms)
-        said["arms"] = ["".join((*_public(before), comma, after)) if comma else after for before, comma, after in named]
-        return {**said, "seed": self.seed, "source": str(self.source)}
-
-    @property
-    def meanings(self) -> Mapping[str, str]:
-        """What each arm is, by its name."""
-        return {arm.name: meaning(arm, public_name(arm.model)) for arm in self.arms}
-
-    @property
-    def is_paid(self) -> bool:
-        """Whether any model is behind an endpoint, whose answers somebody may pay for."""
-        return any(entrant.base.startswith("openai:") for entrant in self.entrants)
-
-    def using(self, entrant: Entrant) -> list[Arm]:
-        """The arms of one model."""
-        return [arm for arm in self.arms if arm.model == entrant.name]
-
-
-def _public(arm: str) -> tuple[str, str, str]:
-    name, equals, model = arm.partition("=")
-    return name, equals, public_name(model)
-
-
 def evaluate(
     index_dir: Path,
     questions: Questions,
@@ -147,7 +103,7 @@ def evaluate(
     progress = progress or Silent()
     check_output(out, Stage.EVALUATION)
     file = _question_file(questions)
-    plan = _plan(index_dir, file, models, settings, base_model, seed, source, examples)
+    plan = make_plan(index_dir, file, models, settings, base_model, seed, source, examples)
     worked = _worked(plan, examples)
     if file.left_out:
         progress.note(f"evaluation: {file}")
@@ -159,9 +115,11 @@ def evaluate(
     ids = [question.id for question in plan.questions]
     found = {id_: tuple(hit.passage for hit in hits) for id_, hits in zip(ids, retrieved, strict=True)}
     shown = Shown(found, _oracles(plan, index), worked)
+    subjects = _subjects(plan, index, shown.oracles)
+    probes = surface(subjects, index.passages, max(2, settings.top_k), Random(seed))
     notes = out.absolute().with_name(f".{out.name}.journal.jsonl")
     with Journal(notes, durable=plan.is_paid) as journal:
-        predictions = _predict(plan, shown, journal, load, progress)
+        predictions, tried = _predict(plan, shown, probes, journal, load, progress)
         scores = score_all({question.id: question for question in plan.questions}, predictions)
         seen = frozenset[str]().union(*(one.model.document_ids for one in plan.contestants))
         summary = summarise(
@@ -176,7 +134,9 @@ def evaluate(
             Ruler(settings, seed),
             source,
         )
-        _write(plan, retrieved, predictions, scores, seen, summary, out)
+        if settings.robustness:
+            summary["robustness"] = summarise_trials(tried.trials, subjects, tried.left_out, Ruler(settings, seed))
+        _write(plan, retrieved, predictions, tried.trials, scores, seen, summary, out)
         journal.finish()
     return Evaluation(summary, out)
 
@@ -192,82 +152,38 @@ def evaluation_fingerprint(
     examples: Path | None = None,
 ) -> str:
     """The fingerprint that `evaluate` with these arguments will record: a folder that has it need not be made again."""
-    plan = _plan(index_dir, _question_file(questions), models, settings, base_model, seed, source, examples)
+    plan = make_plan(index_dir, _question_file(questions), models, settings, base_model, seed, source, examples)
     return fingerprint(Stage.EVALUATION, plan.recorded, plan.inputs)
 
 
-def _plan(
-    index_dir: Path,
-    file: QuestionFile,
-    models: Mapping[str, Path],
-    settings: EvaluateSettings,
-    base_model: str | None,
-    seed: int,
-    source: QuestionSource,
-    examples: Path | None,
-) -> _Plan:
-    asked = file.questions
-    if not asked:
-        raise InputError("there are no questions to evaluate on: give at least one")
-    if len({question.id for question in asked}) < len(asked):
-        raise InputError("two questions have the same id: give each question its own")
-    index_digest = verified(index_dir, Stage.INDEX).digest
-    contestants = read_contestants(models, index_digest)
-    base = shared_base(contestants, base_model)
-    further: list[Arm] = []
-    for text in settings.arms:
-        further.append(read_arm(text, [arm.name for arm in further]))
-    added = read_added(further, {BASE, *models}, index_digest)
-    inputs = {
-        "index": index_digest,
-        "base model": weights_fingerprint(base),
-        "questions": hash_json([question_row(question) for question in asked]),
-        **{f"model {one.name}": one.manifest.digest for one in contestants},
-        **{f"model {public_name(one.name)}": _digest(one) for one in added},
-    }
-    if file.left_out:
-        inputs["left out"] = hash_json(file.omissions)
-    if FEW_SHOT in further:
-        inputs["examples"] = _examples_digest(examples, index_dir, index_digest)
-    tuned = [*contestants, *(one for one in added if isinstance(one, Contestant))]
-    entrants = [
-        Entrant(BASE, base, None, inputs["base model"]),
-        *(one.entrant if isinstance(one, Contestant) else one for one in (*contestants, *added)),
-    ]
-    arms = arms_for(models, further)
-    return _Plan(asked, file.omissions, tuned, entrants, arms, base, settings, seed, source, inputs)
-
-
-def _digest(added: Contestant | Entrant) -> str:
-    return added.manifest.digest if isinstance(added, Contestant) else added.identity
-
-
-def _examples_digest(examples: Path | None, index_dir: Path, index_digest: str) -> str:
-    if examples is None:
-        raise InputError("the arm 'few-shot' takes its worked examples from a training set: give --examples DIR")
-    manifest = verified(examples, Stage.EXAMPLES)
-    if manifest.inputs["index"] != index_digest:
-        raise ArtifactError(
-            f"{examples} was made for index {manifest.inputs['index'][:8]}, but {index_dir} is {index_digest[:8]}: "
-            "give the training set of this index"
-        )
-    return manifest.digest
-
-
-def _worked(plan: _Plan, examples: Path | None) -> tuple[WorkedExample, ...]:
+def _worked(plan: Plan, examples: Path | None) -> tuple[WorkedExample, ...]:
     if examples is None or FEW_SHOT not in plan.arms:
         return ()
     asked = [question.text for question in plan.questions]
     return tuple(worked_examples(examples / "train.jsonl", plan.settings.shots, asked, plan.seed))
 
 
-def _oracles(plan: _Plan, index: Searchable) -> dict[str, Passage]:
+def _oracles(plan: Plan, index: Searchable) -> dict[str, Passage]:
     """The passage that answers each question, by its id, where it is known; looked for only where an arm shows it."""
-    if not any(arm.context is Context.ORACLE for arm in plan.arms):
+    if not plan.settings.robustness and not any(arm.context is Context.ORACLE for arm in plan.arms):
         return {}
     pools = evidence_pools(plan.questions, index.documents, index.passages)
     found = ((one.id, find_oracle(pool.passages, one)) for one, pool in zip(plan.questions, pools, strict=True))
     return {id_: oracle for id_, oracle in found if oracle is not None}
+
+
+def _subjects(plan: Plan, index: Searchable, oracles: Mapping[str, Passage]) -> list[Subject]:
+    """The questions on which robustness is measured. Raises InputError where none is fit for it."""
+    if not plan.settings.robustness:
+        return []
+    drawn = sample(oracles.keys(), plan.questions, plan.settings.robustness_questions, Random(plan.seed))
+    if not drawn:
+        raise InputError(
+            "robustness is measured on questions whose oracle is known, and there is none: give the questions "
+            "document_ids, or leave out --robustness"
+        )
+    hits = index.retrieve([question.text for question in drawn], DEPTH)
+    return [Subject(one, oracles[one.id], [hit.passage for hit in some]) for one, some in zip(drawn, hits, strict=True)]
 
 
 def _question_file(questions: Questions) -> QuestionFile:
@@ -282,16 +198,26 @@ def _open_index(folder: Path) -> Searchable:
     return Index.open(folder)
 
 
+@dataclass(slots=True)
+class _Tried:
+    """The trials of the robustness surface, and the settings at which a prompt did not fit an arm's model."""
+
+    trials: list[Trial] = field(default_factory=list)
+    left_out: dict[str, list[Setting]] = field(default_factory=dict)
+
+
 def _predict(
-    plan: _Plan,
+    plan: Plan,
     shown: Shown,
+    probes: Probes,
     journal: Journal,
     load: Callable[[str, Path | None], Generator],
     progress: Progress,
-) -> list[Prediction]:
+) -> tuple[list[Prediction], _Tried]:
     """All arms in their order, one model in memory at a time and each loaded once."""
     decoding = Decoding(max_new_tokens=plan.settings.max_new_tokens, seed=plan.seed)
     by_arm: dict[str, list[Prediction]] = {}
+    tried = _Tried()
     for entrant in plan.entrants:
         tuned = f" tuned as {public_name(entrant.name)}" if entrant.folder else ""
         with progress.task(f"Load {entrant.base}{tuned}", 1) as advance:
@@ -301,14 +227,31 @@ def _predict(
         for arm in plan.using(entrant):
             cases = cases_for(arm, plan.questions, shown)
             by_arm[arm.name] = respondent.answer(cases, progress, f"Answer as {arm.name}")
+            if probes and arm.context is Context.RETRIEVED and not arm.worked:
+                _try(arm, probes, respondent, tried, progress)
         del generator, respondent
-    return [prediction for arm in plan.arms for prediction in by_arm[arm.name]]
+    return [prediction for arm in plan.arms for prediction in by_arm[arm.name]], tried
+
+
+def _try(arm: Arm, probes: Probes, respondent: Respondent, tried: _Tried, progress: Progress) -> None:
+    """Ask one arm at every setting of the robustness surface."""
+    with progress.task(f"Vary the passages of {arm.name}", sum(map(len, probes.values()))) as advance:
+        for setting, asked in probes.items():
+            cases = [Case(arm.name, question, passages) for question, passages in asked]
+            try:
+                said = respondent.answer(cases, Silent(), "")
+            except TooLongError:
+                tried.left_out.setdefault(arm.name, []).append(setting)
+            else:
+                tried.trials += [judge(setting, one.question, text) for one, text in zip(cases, said, strict=True)]
+            advance(len(cases))
 
 
 def _write(
-    plan: _Plan,
+    plan: Plan,
     retrieved: Sequence[Sequence[ScoredPassage]],
     predictions: Sequence[Prediction],
+    trials: Sequence[Trial],
     scores: Sequence[Score],
     seen: frozenset[str],
     summary: Summary,
@@ -324,6 +267,8 @@ def _write(
                 for one in scores
             ),
         )
+        if trials:
+            write_jsonl(draft.path / "robustness.jsonl", (trial.row() for trial in trials))
         text = json.dumps(summary, indent=2, ensure_ascii=False)
         (draft.path / "summary.json").write_text(text + "\n", encoding="utf-8")
         (draft.path / "report.md").write_text(report_markdown(summary, provenance), encoding="utf-8")

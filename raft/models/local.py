@@ -172,7 +172,9 @@ class LocalGenerator:
     def _processors(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Any]:
         processors: list[Any] = []
         if self._grammar is not None:
-            outputs = [self._grammar.output(prompt, group.turn) for prompt, group in zip(prompts, groups, strict=True)]
+            spare = decoding.max_new_tokens - Decoding().max_new_tokens
+            pairs = zip(prompts, groups, strict=True)
+            outputs = [self._grammar.output(prompt, group.turn, spare) for prompt, group in pairs]
             processors.append(KeepToForm(outputs))
         if decoding.temperature > 0:
             processors.append(_Nucleus(decoding))

@@ -17,7 +17,7 @@ from raft.prompts import ANSWER, ASK, BEGIN_QUOTE, CONTROL_TOKENS, END_QUOTE, QU
 from raft.text import Source
 
 # More quotes than this, or answers longer than this, are loops.
-_MOST_QUOTES, _LONGEST_ANSWER, _LONGEST_RECALLED = 3, 20, 60
+_MOST_QUOTES, _LONGEST_ANSWER, _LONGEST_RECALLED = 3, 20, 80
 # Answers that begin this near to each other are about the same thing.
 _APART = 4
 
@@ -78,6 +78,7 @@ class _Output:
     asks: bool
     turn: int = 0
     recalls: bool = False
+    longest: int = _LONGEST_ANSWER
     place: _Place = _Place.BEGIN
     quotes: int = 0
     run: _Run = field(default_factory=lambda: _Run(_Words((), (), (), -1), []))
@@ -158,7 +159,7 @@ class _Output:
         self.run = _Run(words, words.starts())
 
     def _answered(self, closing: int) -> list[int]:
-        if self.run.length >= _LONGEST_ANSWER and self.run.may_end():
+        if self.run.length >= self.longest and self.run.may_end():
             return [closing]
         return self._copied(closing, self.run.may_end())
 
@@ -209,11 +210,15 @@ class Grammar:
         self.numbers = [ids[f"[{n}]"] for n in range(1, 17)]
         self.recallable = [token for token in range(len(tokenizer)) if token not in ids.values() or token == self.end]
 
-    def output(self, prompt: Prompt, turn: int = 0) -> _Output:
-        """A fresh output for one prompt. turn: how often it was given before, where a question is to be written."""
+    def output(self, prompt: Prompt, turn: int = 0, spare: int = 0) -> _Output:
+        """A fresh output for one prompt. turn: how often it was given before, where a question is to be written.
+
+        spare: tokens of room beyond what is usual: whoever gives more wants longer answers, such as calls of an API.
+        """
         passages = [self._words(text) for text in shown_texts(prompt)]
         recalls = self._recalls_quotes and prompt.user[0].text == RECALL
-        return _Output(self, passages, prompt.user[0].text == ASK, turn, recalls)
+        asks = prompt.user[0].text == ASK
+        return _Output(self, passages, asks, turn, recalls, _LONGEST_ANSWER + (0 if asks else max(0, spare)))
 
     def _words(self, text: str) -> _Words:
         encoded = self._tokenizer(

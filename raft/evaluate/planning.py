@@ -1,0 +1,123 @@
+"""What an evaluation will do, checked and read before anything heavy is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from raft.artifacts import Stage, hash_json, verified
+from raft.errors import ArtifactError, InputError
+from raft.evaluate.arms import BASE, FEW_SHOT, arms_for, meaning, read_arm
+from raft.evaluate.models import Contestant, Entrant, read_added, read_contestants, shared_base
+from raft.models.weights import public_name, weights_fingerprint
+from raft.questions import QuestionFile, question_row
+from raft.recipe import EvaluateSettings
+from raft.types import Arm, Question, QuestionSource
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that decides the result."""
+
+    questions: Sequence[Question]
+    omissions: Mapping[str, int]
+    contestants: Sequence[Contestant]
+    entrants: Sequence[Entrant]
+    arms: Sequence[Arm]
+    base_model: str
+    settings: EvaluateSettings
+    seed: int
+    source: QuestionSource
+    inputs: Mapping[str, str]
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """The settings as the manifest holds them; of a model in a folder only the name, since paths are private."""
+        said: dict[str, Any] = {**self.settings.model_dump(mode="json"), "base_model": public_name(self.base_model)}
+        # An arm of the user's own may name a folder.
+        named = (text.rpartition(",") for text in self.settings.arms)
+        said["arms"] = ["".join((*_public(before), comma, after)) if comma else after for before, comma, after in named]
+        return {**said, "seed": self.seed, "source": str(self.source)}
+
+    @property
+    def meanings(self) -> Mapping[str, str]:
+        """What each arm is, by its name."""
+        return {arm.name: meaning(arm, public_name(arm.model)) for arm in self.arms}
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether any model is behind an endpoint, whose answers somebody may pay for."""
+        return any(entrant.base.startswith("openai:") for entrant in self.entrants)
+
+    def using(self, entrant: Entrant) -> list[Arm]:
+        """The arms of one model."""
+        return [arm for arm in self.arms if arm.model == entrant.name]
+
+
+def _public(arm: str) -> tuple[str, str, str]:
+    name, equals, model = arm.partition("=")
+    return name, equals, public_name(model)
+
+
+def make_plan(
+    index_dir: Path,
+    file: QuestionFile,
+    models: Mapping[str, Path],
+    settings: EvaluateSettings,
+    base_model: str | None,
+    seed: int,
+    source: QuestionSource,
+    examples: Path | None,
+) -> Plan:
+    """Read and check what `evaluate` was given.
+
+    Raises InputError for bad questions and arms, ArtifactError for folders that do not fit together.
+    """
+    asked = file.questions
+    if not asked:
+        raise InputError("there are no questions to evaluate on: give at least one")
+    if len({question.id for question in asked}) < len(asked):
+        raise InputError("two questions have the same id: give each question its own")
+    index_digest = verified(index_dir, Stage.INDEX).digest
+    contestants = read_contestants(models, index_digest)
+    base = shared_base(contestants, base_model)
+    further: list[Arm] = []
+    for text in settings.arms:
+        further.append(read_arm(text, [arm.name for arm in further]))
+    added = read_added(further, {BASE, *models}, index_digest)
+    inputs = {
+        "index": index_digest,
+        "base model": weights_fingerprint(base),
+        "questions": hash_json([question_row(question) for question in asked]),
+        **{f"model {one.name}": one.manifest.digest for one in contestants},
+        **{f"model {public_name(one.name)}": _digest(one) for one in added},
+    }
+    if file.left_out:
+        inputs["left out"] = hash_json(file.omissions)
+    if FEW_SHOT in further:
+        inputs["examples"] = _examples_digest(examples, index_dir, index_digest)
+    tuned = [*contestants, *(one for one in added if isinstance(one, Contestant))]
+    entrants = [
+        Entrant(BASE, base, None, inputs["base model"]),
+        *(one.entrant if isinstance(one, Contestant) else one for one in (*contestants, *added)),
+    ]
+    arms = arms_for(models, further)
+    return Plan(asked, file.omissions, tuned, entrants, arms, base, settings, seed, source, inputs)
+
+
+def _digest(added: Contestant | Entrant) -> str:
+    return added.manifest.digest if isinstance(added, Contestant) else added.identity
+
+
+def _examples_digest(examples: Path | None, index_dir: Path, index_digest: str) -> str:
+    if examples is None:
+        raise InputError("the arm 'few-shot' takes its worked examples from a training set: give --examples DIR")
+    manifest = verified(examples, Stage.EXAMPLES)
+    if manifest.inputs["index"] != index_digest:
+        raise ArtifactError(
+            f"{examples} was made for index {manifest.inputs['index'][:8]}, but {index_dir} is {index_digest[:8]}: "
+            "give the training set of this index"
+        )
+    return manifest.digest
