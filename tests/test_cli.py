@@ -128,6 +128,7 @@ def test_a_model_of_another_index_is_refused_before_it_is_loaded(notes_index: Pa
         ("tune --examples . --method best --out n1/out", "give raft or dsf"),
         ("evaluate --index . --questions nope.jsonl --model foo --out n1/out", "NAME=DIR"),
         ("evaluate --index . --questions nope.jsonl --model raft=nope --out n1/out", "has no manifest.json"),
+        ("evaluate --index . --questions nope.jsonl --arm oracle --robustness --out n1/out", "has no manifest.json"),
         ("query Why? --index nope", "nope does not exist"),
         ("serve --index nope", "nope does not exist"),
         ("export --examples nope --format alpaca --out n1/out", "nope does not exist"),

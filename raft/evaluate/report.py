@@ -98,8 +98,12 @@ def report_html(
     predictions: Sequence[Prediction],
     scores: Sequence[Score],
     seen: frozenset[str],
+    oracles: Iterable[Passage] = (),
 ) -> str:
-    """The whole report as one page that needs no network; `retrieved` holds one list of passages a question."""
+    """The whole report as one page that needs no network.
+
+    retrieved: one list of passages a question. oracles: what an arm was shown that may not have been retrieved.
+    """
     environment = Environment(
         loader=PackageLoader("raft.evaluate"),
         autoescape=True,
@@ -127,7 +131,7 @@ def report_html(
         regimes={name: _REGIMES[name] for name in summary["regimes"]},
         provenance=provenance.rows(),
         seconds=summary["seconds"],
-        data=_embedded(browsable(list(summary["arms"]), questions, retrieved, predictions, scores, seen)),
+        data=_embedded(browsable(list(summary["arms"]), questions, retrieved, predictions, scores, seen, oracles)),
         percent=_percent,
         limits=_limits,
     )
@@ -258,21 +262,33 @@ def browsable(
     arms: Sequence[str],
     questions: Sequence[Question],
     retrieved: Sequence[Sequence[ScoredPassage]],
-    predictions: Iterable[Prediction],
+    predictions: Sequence[Prediction],
     scores: Iterable[Score],
     seen: frozenset[str],
+    oracles: Iterable[Passage] = (),
 ) -> dict[str, Any]:
-    """Every question with its passages and what each arm said, as the page embeds it: each passage once."""
-    passages: dict[str, dict[str, str]] = {}
-    for found in retrieved:
-        for scored in found:
-            passage = scored.passage
-            passages[passage.id] = {"document": passage.document_id, "title": passage.title, "text": passage.text}
+    """Every question with its passages and what each arm said, as the page embeds it: each passage once.
+
+    The passages of a question are those retrieved, then what an arm was shown besides.
+    """
+    shown = {
+        question.id: [hit.passage.id for hit in found] for question, found in zip(questions, retrieved, strict=True)
+    }
+    for prediction in predictions:
+        known = shown[prediction.question_id]
+        known += [passage_id for passage_id in prediction.passage_ids if passage_id not in known]
+    used = {passage_id for ids in shown.values() for passage_id in ids}
+    every = {passage.id: passage for passage in (*(hit.passage for found in retrieved for hit in found), *oracles)}
+    passages = {
+        passage.id: {"document": passage.document_id, "title": passage.title, "text": passage.text}
+        for passage in every.values()
+        if passage.id in used
+    }
     metrics = {(one.question_id, one.arm): one.metrics for one in scores}
     said: dict[str, dict[str, Any]] = {question.id: {} for question in questions}
     for prediction in predictions:
         said[prediction.question_id][prediction.arm] = _answer(
-            prediction, metrics[prediction.question_id, prediction.arm], passages
+            prediction, metrics[prediction.question_id, prediction.arm], passages, shown[prediction.question_id]
         )
     cases = []
     for question, found in zip(questions, retrieved, strict=True):
@@ -287,8 +303,8 @@ def browsable(
                 "unanswerable": question.unanswerable,
                 "regime": regime_of(question, seen) if seen else None,
                 "recall": recall,
-                "passages": [scored.passage.id for scored in found],
-                "oracles": [scored.passage.id for scored in found if _is_oracle(scored.passage, question)],
+                "passages": shown[question.id],
+                "oracles": [passage_id for passage_id in shown[question.id] if _is_oracle(every[passage_id], question)],
                 "arms": said[question.id],
             }
         )
@@ -301,13 +317,19 @@ def _is_oracle(passage: Passage, question: Question) -> bool:
 
 
 def _answer(
-    prediction: Prediction, metrics: Mapping[str, float], passages: Mapping[str, Mapping[str, str]]
+    prediction: Prediction,
+    metrics: Mapping[str, float],
+    passages: Mapping[str, Mapping[str, str]],
+    shown: Sequence[str],
 ) -> dict[str, Any]:
-    """One arm's answer; a quote is [number of its passage from 1, start, end] and an unverified one [number, words]."""
-    number = {passage_id: place for place, passage_id in enumerate(prediction.passage_ids, 1)}
+    """One arm's answer; a quote is [number of its passage from 1, start, end] and an unverified one [number, words].
+
+    shown: the ids of the question's passages, in the order in which the page numbers them.
+    """
+    number = {passage_id: place for place, passage_id in enumerate(shown, 1)}
     unverified = []
     for cited in parse_answer(prediction.text).quotes:
-        named = prediction.passage_ids[cited.number - 1] if 1 <= cited.number <= len(number) else None
+        named = prediction.passage_ids[cited.number - 1] if 1 <= cited.number <= len(prediction.passage_ids) else None
         if named is None or Source(passages[named]["text"]).locate(cited.text) is None:
             unverified.append([cited.number, cited.text])
     return {

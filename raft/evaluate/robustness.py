@@ -16,9 +16,9 @@ from typing import Any, NamedTuple, TypeAlias
 from raft.evaluate.metrics import EXACT_MATCH, F1, REFUSED, cluster_of, score
 from raft.evaluate.statistics import questions_needed, smallest_difference, verdict
 from raft.evaluate.summary import Comparison, Interval, Robustness, Ruler, interval_of, interval_text
-from raft.examples.composing import choose_distractors
+from raft.examples.distractors import Pool, choose_distractors
 from raft.text import contains_answer
-from raft.types import Passage, Prediction, Question
+from raft.types import DistractorKind, Passage, Prediction, Question
 
 COUNTS = (1, 2, 3, 4, 6, 8, 10)
 # What is looked at for distractors: deep enough that a question rarely lacks them.
@@ -111,8 +111,8 @@ def surface(subjects: Sequence[Subject], passages: Sequence[Passage], size: int,
     for subject in subjects:
         question, oracle = subject.question, subject.oracle
         others = rng.sample(passages, min(DEPTH, len(passages)))
-        hard = choose_distractors(question, oracle, [*subject.ranked, *others], size)
-        easy = choose_distractors(question, oracle, others, size - 1)
+        hard = _distractors(question, oracle, Pool.of(subject.ranked, others), DistractorKind.HARD, size)
+        easy = _distractors(question, oracle, Pool.of([], others), DistractorKind.RANDOM, size - 1)
         place = rng.randrange(size)
         if len(hard) < size or len(easy) < size - 1:
             continue
@@ -127,6 +127,10 @@ def surface(subjects: Sequence[Subject], passages: Sequence[Passage], size: int,
         show(Probe.INJECTED, "in a distractor", subject, _placed(oracle, attacked, place))
         show(Probe.INJECTED, "in the oracle", subject, _placed(_injected(oracle), near, place))
     return shown
+
+
+def _distractors(question: Question, oracle: Passage, pool: Pool, kind: DistractorKind, count: int) -> list[Passage]:
+    return [chosen.passage for chosen in choose_distractors(question, [oracle], pool, [kind] * count)]
 
 
 def _placed(oracle: Passage, distractors: Sequence[Passage], place: int) -> list[Passage]:

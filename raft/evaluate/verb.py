@@ -136,7 +136,7 @@ def evaluate(
         )
         if settings.robustness:
             summary["robustness"] = summarise_trials(tried.trials, subjects, tried.left_out, Ruler(settings, seed))
-        _write(plan, retrieved, predictions, tried.trials, scores, seen, summary, out)
+        _write(plan, shown, retrieved, predictions, tried.trials, scores, seen, summary, out)
         journal.finish()
     return Evaluation(summary, out)
 
@@ -249,6 +249,7 @@ def _try(arm: Arm, probes: Probes, respondent: Respondent, tried: _Tried, progre
 
 def _write(
     plan: Plan,
+    shown: Shown,
     retrieved: Sequence[Sequence[ScoredPassage]],
     predictions: Sequence[Prediction],
     trials: Sequence[Trial],
@@ -272,7 +273,8 @@ def _write(
         text = json.dumps(summary, indent=2, ensure_ascii=False)
         (draft.path / "summary.json").write_text(text + "\n", encoding="utf-8")
         (draft.path / "report.md").write_text(report_markdown(summary, provenance), encoding="utf-8")
-        page = report_html(summary, provenance, plan.questions, retrieved, predictions, scores, seen)
+        oracles = shown.oracles.values()
+        page = report_html(summary, provenance, plan.questions, retrieved, predictions, scores, seen, oracles)
         (draft.path / "report.html").write_text(page, encoding="utf-8")
         count = len(plan.questions)
         counts = {"questions": count, "arms": len(summary["arms"]), "predictions": len(predictions)}

@@ -112,3 +112,26 @@ def test_the_first_thing_to_read_is_the_verdict(made: tuple[str, str, dict[str, 
 def test_the_markdown_tables_have_as_many_cells_as_columns(made: tuple[str, str, dict[str, Any]]) -> None:
     for table in re.findall(r"(?:^\|.*\n)+", made[1], re.MULTILINE):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+
+
+def test_a_passage_that_only_the_oracle_arm_was_shown_is_on_the_page_with_its_quotes(
+    world: Any, tmp_path: Path
+) -> None:
+    class Elsewhere(type(world.open_index(tmp_path))):  # type: ignore[misc]
+        """Never finds the pier that was asked for."""
+
+        def retrieve(self, questions: Any, top_k: int) -> Any:
+            return [found[1:] for found in super().retrieve(questions, top_k + 1)]
+
+    settings = world.settings.model_copy(update={"arms": ("ours=raft,oracle",)})
+    out = tmp_path / "evaluation"
+    evaluate(
+        world.index, world.questions, world.models, out, settings, open_index=lambda _: Elsewhere(), load=world.load
+    )
+    data = json.loads(Page((out / "report.html").read_text(encoding="utf-8")).scripts[0])
+    asked = data["questions"][4]
+    assert asked["passages"] == ["p5", "p6", "p4"]
+    assert asked["oracles"] == ["p4"]
+    ((number, start, end),) = asked["arms"]["ours"]["quotes"]
+    assert number == 3
+    assert data["passages"]["p4"]["text"][start:end] == "The lamp of pier 4 burns violet"

@@ -11,7 +11,12 @@ import pytest
 
 from raft.errors import ArtifactError
 from raft.evaluate import answering, evaluate
+from raft.evaluate.answering import Case, Respondent
 from raft.journal import Journal
+from raft.models.generator import Decoding, Generation
+from raft.progress import Silent
+from raft.prompts import PromptStyle
+from raft.types import Question
 
 # Three prompts a chunk: twenty chunks for the ten questions of the harbour, and many places to die.
 CHUNK = 3
@@ -136,3 +141,32 @@ def test_two_evaluations_at_once_into_one_folder_are_refused(world: Any, tmp_pat
         with pytest.raises(ArtifactError, match="in use by another process"):
             finish(tmp_path / "evaluation")
     finish(tmp_path / "evaluation")
+
+
+class Endpoint:
+    """Says the prompt again."""
+
+    name, style, asked = "openai:m@http://localhost:1/v1", PromptStyle.CHAT, 0
+
+    def generate(self, prompts: Any, *_: Any) -> list[Generation]:
+        self.asked += len(prompts)
+        return [Generation(prompt.text, 0.5) for prompt in prompts]
+
+
+def test_of_an_endpoint_only_what_is_missing_is_paid_for_again(harbour: Any, tmp_path: Path) -> None:
+    passages = tuple(harbour.passages[:1])
+    cases = [Case("ours", Question(f"q{n}", f"pier {n}?"), passages) for n in range(6)]
+    path = tmp_path / "journal.jsonl"
+
+    def ask() -> tuple[list[str], int]:
+        model = Endpoint()
+        with Journal(path) as journal:
+            said = Respondent(model, "id", Decoding(), journal).answer(cases, Silent(), "")
+        return [one.text for one in said], model.asked
+
+    whole, asked = ask()
+    assert asked == 6
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:2] + lines[4:]))
+    assert ask() == (whole, 2)
+    assert ask() == (whole, 0)
