@@ -13,10 +13,8 @@ from raft.corpus.places import Location, is_remote
 from raft.corpus.reading import find_files
 from raft.errors import ArtifactError, InputError
 from raft.examples import examples_fingerprint, generate_examples
-from raft.index import build_index, index_fingerprint
-from raft.index.build import DUPLICATES
-from raft.index.reuse import DOCUMENTS
-from raft.models.embedder import load_embedder
+from raft.index import Index, build_index, index_fingerprint
+from raft.models.weights import is_endpoint
 from raft.progress import Progress, Silent
 from raft.questions import QuestionFile, read_question_file, settle_evidence
 from raft.recipe import Recipe, TuneSettings, TuningMethod
@@ -89,7 +87,7 @@ def run(
     del found
     mark(out, Stage.RUN)
     write_whole(out / RECIPE, json.dumps(recipe.model_dump(mode="json"), indent=2) + "\n")
-    _check_questions(given, index, recipe.index.embedder)
+    given = _settled(given, index, progress)
     examples_digest = stage(
         examples,
         Stage.EXAMPLES,
@@ -143,7 +141,7 @@ def _check_tunable(settings: TuneSettings) -> None:
             f"tune.targets is '{settings.targets}', but `raft run` compares both methods with their own targets: "
             "leave it out, and add --ablations for the other two"
         )
-    if settings.model.startswith("openai:"):
+    if is_endpoint(settings.model):
         raise InputError(
             f"tune.model is {settings.model!r}, but a model behind an endpoint cannot be tuned: give 'mini', a folder "
             "or a hub name"
@@ -164,23 +162,23 @@ def _check_apart(questions: Path, train_questions: Path, given: Mapping[Path, Qu
             )
 
 
-def _check_questions(given: Mapping[Path, QuestionFile], index: Path, embedder_name: str) -> None:
-    """Refuse evidence that the index does not hold, and questions that are longer than the embedder reads."""
+def _settled(given: Mapping[Path, QuestionFile], folder: Path, progress: Progress) -> dict[Path, QuestionFile]:
+    """The files without the questions that are longer than the embedder reads, which are told.
+
+    Refuses evidence that the index does not hold, and a file of which no question is left.
+    """
     if not given:
-        return
-    known = {row["id"] for _, row in read_jsonl(index / DOCUMENTS)}
-    repeats = {row["id"]: row["kept"] for _, row in read_jsonl(index / DUPLICATES)}
+        return {}
+    index = Index.open(folder)
+    settled = {}
     for path, file in given.items():
-        settle_evidence(file.questions, known, repeats, index, path)
-    embedder = load_embedder(embedder_name)
-    for path, file in given.items():
-        lengths = embedder.count_tokens([question.text for question in file.questions])
-        for question, length in zip(file.questions, lengths, strict=True):
-            if length > embedder.window:
-                raise InputError(
-                    f"{path}: question '{question.id}' has {length} tokens, but embedder '{embedder_name}' reads at "
-                    f"most {embedder.window}: shorten it"
-                )
+        settle_evidence(file.questions, index.documents, index.repeats, folder, path)
+        settled[path] = kept = file.readable(index.reads)
+        if not kept.questions:
+            raise InputError(f"{path} holds no question that can be used ({kept}): shorten them")
+        for item in kept.left_out[len(file.left_out) :]:
+            progress.note(f"{path}: {item.place} is left out: {item.reason}")
+    return settled
 
 
 def _source(questions: Path | None, train_questions: Path | None) -> QuestionSource:

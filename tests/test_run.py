@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from raft.artifacts import read_jsonl, write_jsonl
+from raft.artifacts import Stage, read_jsonl, verified, write_jsonl
 from raft.errors import InputError, RaftError
+from raft.progress import Silent
 from raft.recipe import ExampleSettings, IndexSettings, Recipe, Targets, TuneSettings
 from raft.run import _held_out, run
 from raft.types import Question
@@ -15,6 +16,7 @@ from raft.types import Question
 PUMP = {"id": "a", "question": "At what pressure does the Merrow 45 stop?", "answers": ["36 bar"]}
 WINCH = {"id": "b", "question": "How much can the Grappel G5 lift?", "answers": ["2.2 tonnes"]}
 LAMP = {"id": "c", "question": "Who keeps the lamp at Quillan Light?", "answers": ["Noor Halvane"]}
+LONG = "Why " + "very " * 400 + "long?"
 SMALL = Recipe(index=IndexSettings(passage_tokens=32), generate=ExampleSettings(num_distractors=1))
 
 
@@ -51,7 +53,10 @@ def test_a_question_to_evaluate_on_is_not_trained_on_however_it_is_spelt(notes: 
     ("row", "message"),
     [
         (PUMP | {"document_ids": ["pumps.md", "gone.md"]}, "question 'a' names document 'gone.md'"),
-        (PUMP | {"question": "Why " + "very " * 400 + "long?"}, r"question 'a' has \d+ tokens, .* at most 254"),
+        (
+            PUMP | {"question": LONG},
+            r"holds no question that can be used \(0 questions, 1 left out \(1 x the question is longer than",
+        ),
     ],
 )
 def test_a_question_that_does_not_fit_the_index_is_refused_directly_after_it(
@@ -62,6 +67,26 @@ def test_a_question_that_does_not_fit_the_index_is_refused_directly_after_it(
         run([notes], tmp_path / "out", *((None, path) if training else (path, None)), SMALL)
     assert "q.jsonl" in str(caught.value)
     assert sorted(entry.name for entry in (tmp_path / "out").iterdir()) == [".raft-stage", "index", "recipe.json"]
+
+
+def test_a_question_that_is_longer_than_the_embedder_reads_is_left_out_with_its_reason(
+    notes: Path, tmp_path: Path
+) -> None:
+    class Notes(Silent):
+        said: ClassVar[list[str]] = []
+
+        def note(self, text: str) -> None:
+            self.said.append(text)
+
+    path = write(tmp_path / "t.jsonl", PUMP, WINCH | {"question": LONG}, LAMP)
+    settings = ExampleSettings(num_distractors=1, test_fraction=0, validation_fraction=0)
+    # Stops before anything is tuned.
+    with pytest.raises(InputError, match=r"test\.jsonl is empty"):
+        run([notes], tmp_path / "out", None, path, SMALL.model_copy(update={"generate": settings}), Notes())
+    assert f"{path}: question 'b' is left out: the question is longer than the embedder reads" in Notes.said
+    (rejected,) = [row for _, row in read_jsonl(tmp_path / "out" / "examples" / "rejected.jsonl")]
+    assert (rejected["place"], rejected["text"]) == ("question 'b'", LONG)
+    assert verified(tmp_path / "out" / "examples", Stage.EXAMPLES).ledger.rejected == {rejected["reason"]: 1}
 
 
 def test_without_anything_to_evaluate_on_nothing_is_tuned(notes: Path, tmp_path: Path) -> None:

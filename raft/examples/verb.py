@@ -67,6 +67,7 @@ def generate_examples(
     check = unwanted(settings)
     file = read_question_file(questions) if questions is not None else QuestionFile(())
     index = Index.open(index_dir)
+    file = file.readable(index.reads)
     with writing(out, Stage.EXAMPLES) as draft:
         rng = Random(seed)
         if generator is None and _needs_model(questions, settings):

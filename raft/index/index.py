@@ -121,6 +121,13 @@ class Index:
         pairs = zip(questions, zip(*rankings, strict=True), strict=True)
         return [self._chosen(question, self._scored(found), k) for question, found in pairs]
 
+    def reads(self, questions: Sequence[str]) -> list[bool]:
+        """Whether each question can be looked for: one that is longer than the embedder reads cannot, but by words."""
+        if self._how.mode is RetrievalMode.LEXICAL:
+            return [True] * len(questions)
+        embedder = self._loaded_embedder()
+        return [length <= embedder.window for length in embedder.count_tokens(questions)]
+
     def _scored(self, rankings: Sequence[Ranking]) -> list[ScoredPassage]:
         scores = dict(rankings[0])
         if len(rankings) > 1:

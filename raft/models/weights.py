@@ -12,6 +12,11 @@ MINI_FOLDER = Path(__file__).parent / "mini" / "weights"
 WEIGHT_SUFFIXES = (".json", ".txt", ".model", ".safetensors", ".jinja")
 
 
+def is_endpoint(name: str) -> bool:
+    """Whether a name is of the form `openai:MODEL@URL`, which `raft.models.endpoint` takes apart."""
+    return name.startswith("openai:")
+
+
 def folder_fingerprint(folder: Path) -> str:
     """Hash over every file of a model folder that can change a result."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix in WEIGHT_SUFFIXES and path.is_file())
@@ -26,7 +31,7 @@ def weights_fingerprint(name: str) -> str:
     folder = MINI_FOLDER if name == MINI else Path(name)
     if folder.is_dir():
         return folder_fingerprint(folder)
-    if not name.startswith("openai:"):
+    if not is_endpoint(name):
         from huggingface_hub import try_to_load_from_cache
 
         cached = try_to_load_from_cache(name, "config.json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,16 @@ class QuestionFile:
     def omissions(self) -> dict[str, int]:
         """How much was left out, by reason."""
         return dict(Counter(str(item.reason) for item in self.left_out))
+
+    def readable(self, reads: Callable[[Sequence[str]], Sequence[bool]]) -> QuestionFile:
+        """Without the questions that are too long to be looked for, which are left out with that reason.
+
+        reads: whether each text can be, such as `Index.reads`.
+        """
+        fits = reads([question.text for question in self.questions]) if self.questions else []
+        told = list(zip(self.questions, fits, strict=True))
+        too_long = [LeftOut(f"question '{one.id}'", Omission.TOO_LONG, one.text) for one, fit in told if not fit]
+        return QuestionFile(tuple(one for one, fit in told if fit), (*self.left_out, *too_long))
 
     def __str__(self) -> str:
         lost = ", ".join(f"{count} x {reason}" for reason, count in sorted(self.omissions.items()))

@@ -23,6 +23,7 @@ class Omission(StrEnum):
     NOT_ACCEPTED = "no accepted answer"
     NO_QUESTION = "no question before the accepted answer"
     NOT_TEXT = "question or accepted answer is not plain text"
+    TOO_LONG = "the question is longer than the embedder reads"
     REPEATED = "the same question and answers stand in the file before"
 
 
