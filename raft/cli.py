@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -99,56 +98,6 @@ def _inspect(folder: Path, paths: list[str] | None, *, stats: bool) -> None:
 
 
 @app.command()
-def search(
-    words: Annotated[str, typer.Argument(help="What to look for.")],
-    index: IndexDir,
-    mode: Annotated[
-        str | None, typer.Option("--mode", help="dense (by meaning), lexical (by words) or hybrid [the index's].")
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option("--where", metavar="FIELD=PATTERN", help="Only passages of such a source, section, page, ..."),
-    ] = None,
-    top_k: Annotated[int, typer.Option("--top-k", "-k", min=1, help="Passages to show.")] = 5,
-    as_json: Json = False,
-) -> None:
-    """Find passages, with their scores and the words that match."""
-    from raft.types import RetrievalMode
-
-    if mode is not None and mode not in set(RetrievalMode):
-        raise InputError(f"--mode {mode!r} is unknown: give {', '.join(RetrievalMode)}")
-    if not words.strip():
-        raise InputError("the search is empty: give some words")
-    _check_artefact(index, "index")
-    from raft.index import Index
-    from raft.index.inspection import highlighted
-
-    chosen = RetrievalMode(mode) if mode else None
-    (found,) = Index.open(index).retrieve([words], top_k, chosen, _patterns(where or []))
-    if as_json:
-        rows = [{"score": hit.score, **asdict(hit.passage)} for hit in found]
-        print(json.dumps(rows, ensure_ascii=False))
-        return
-    begin, end = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
-    for rank, hit in enumerate(found, 1):
-        passage = hit.passage
-        print(f"[{rank}] {hit.score:.4f}  {passage.place}" + (f"  ({passage.section})" if passage.section else ""))
-        print("    " + highlighted(passage.text, words, begin, end).replace("\n", "\n    "))
-    if not found:
-        print("nothing was found: no passage shares a word with it")
-
-
-def _patterns(where: list[str]) -> dict[str, str]:
-    patterns = {}
-    for item in where:
-        field, equals, pattern = item.partition("=")
-        if not (equals and field and pattern) or field in patterns:
-            raise InputError(f"--where {item!r} is not FIELD=PATTERN with a field of its own: write --where page=3")
-        patterns[field] = pattern
-    return patterns
-
-
-@app.command()
 def generate(
     index: IndexDir,
     out: Out,
@@ -158,6 +107,19 @@ def generate(
     rebalance: Annotated[
         bool, typer.Option("--rebalance", help="Drop rows of whatever holds more than its share of the training set.")
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate calls, tokens, time and cost.")] = False,
+    max_calls: Annotated[
+        int | None, typer.Option("--max-calls", min=0, help="Stop before more calls; the same command goes on.")
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option("--max-cost", min=0, help="Stop before calls would cost more than this.")
+    ] = None,
+    price_in: Annotated[
+        float | None, typer.Option("--price-in", min=0, help="Price of a million tokens that the model reads.")
+    ] = None,
+    price_out: Annotated[
+        float | None, typer.Option("--price-out", min=0, help="Price of a million tokens that it writes.")
+    ] = None,
     recipe: RecipeFile = None,
     sets: Sets = None,
     seed: Seed = None,
@@ -167,17 +129,24 @@ def generate(
     _check_artefact(index, "index")
     _check_paths(questions)
     chosen = _recipe(recipe, sets, seed)
+    from raft.models.calls import Limits
+
+    limits = Limits(max_calls, max_cost, price_in, price_out)
     from raft.display import display
-    from raft.examples import generate_examples
+    from raft.examples import estimate_examples, generate_examples
 
     settings = chosen.generate.model_copy(update={"rebalance": True}) if rebalance else chosen.generate
-    manifest = generate_examples(index, out, questions, settings, chosen.seed, display(quiet=quiet))
+    if dry_run:
+        print(estimate_examples(index, out, questions, settings, chosen.seed, limits))
+        return
+    shown = display(quiet=quiet)
+    manifest = generate_examples(index, out, questions, settings, chosen.seed, shown, limits=limits)
     print(
         f"{manifest.counts['train']} train, {manifest.counts['validation']} validation, {manifest.counts['test']} test"
     )
-    print(f"candidates {manifest.ledger}")
     leaked = manifest.counts["leaked_questions"] + manifest.counts["leaked_oracles"]
     print(f"{leaked} leaks between the splits, listed with distractors of unseen documents in {out / 'leakage.jsonl'}")
+    print(f"candidates {manifest.ledger}")
 
 
 @app.command()
@@ -325,6 +294,7 @@ def run(
 
 
 app.command()(commands.init)
+app.command()(commands.search)
 app.command()(commands.export)
 app.command()(commands.audit)
 app.command()(commands.compare)
@@ -386,7 +356,7 @@ def main() -> None:
         print(f"raft: {reason}: check the path, the rights to it and the space left", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("raft: stopped; finished stages stay, unfinished ones left nothing behind", file=sys.stderr)
+        print("raft: stopped; finished stages stay, and generation goes on from its journal", file=sys.stderr)
         sys.exit(130)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +23,57 @@ def init(
         raise InputError(f"{path} exists: give another path, or delete it first")
     path.write_text(commented_recipe(), encoding="utf-8")
     print(f"wrote {path}: change what you like and give it with --recipe {path}")
+
+
+def search(
+    words: Annotated[str, typer.Argument(help="What to look for.")],
+    index: Annotated[Path, typer.Option("--index", help="Folder that `raft index` made.")],
+    mode: Annotated[
+        str | None, typer.Option("--mode", help="dense (by meaning), lexical (by words) or hybrid [the index's].")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="FIELD=PATTERN", help="Only passages of such a source, section, page, ..."),
+    ] = None,
+    top_k: Annotated[int, typer.Option("--top-k", "-k", min=1, help="Passages to show.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
+) -> None:
+    """Find passages, with their scores and the words that match."""
+    from raft.types import RetrievalMode
+
+    if mode is not None and mode not in set(RetrievalMode):
+        raise InputError(f"--mode {mode!r} is unknown: give {', '.join(RetrievalMode)}")
+    if not words.strip():
+        raise InputError("the search is empty: give some words")
+    from raft.artifacts import Stage, check_stage
+
+    check_stage(index, Stage.INDEX)
+    from raft.index import Index
+    from raft.index.inspection import highlighted
+
+    chosen = RetrievalMode(mode) if mode else None
+    (found,) = Index.open(index).retrieve([words], top_k, chosen, _patterns(where or []))
+    if as_json:
+        rows = [{"score": hit.score, **asdict(hit.passage)} for hit in found]
+        print(json.dumps(rows, ensure_ascii=False))
+        return
+    begin, end = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    for rank, hit in enumerate(found, 1):
+        passage = hit.passage
+        print(f"[{rank}] {hit.score:.4f}  {passage.place}" + (f"  ({passage.section})" if passage.section else ""))
+        print("    " + highlighted(passage.text, words, begin, end).replace("\n", "\n    "))
+    if not found:
+        print("nothing was found: no passage shares a word with it")
+
+
+def _patterns(where: list[str]) -> dict[str, str]:
+    patterns = {}
+    for item in where:
+        field, equals, pattern = item.partition("=")
+        if not (equals and field and pattern) or field in patterns:
+            raise InputError(f"--where {item!r} is not FIELD=PATTERN with a field of its own: write --where page=3")
+        patterns[field] = pattern
+    return patterns
 
 
 def export(

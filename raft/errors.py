@@ -21,6 +21,10 @@ class TooLongError(ModelError):
     """A prompt does not fit the context of a model, and nothing is ever cut."""
 
 
+class LimitError(RaftError):
+    """A limit that the user set on calls or cost was reached; what was done until then is kept."""
+
+
 class MissingExtraError(InputError):
     """An optional dependency is not installed; the message names the pip command."""
 

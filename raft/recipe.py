@@ -41,6 +41,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 # Prompts number their passages from 1, and the embedded model knows these numbers only.
 MAX_PASSAGES = 16
+MAX_CONCURRENCY = 64
 
 
 class VectorSearch(StrEnum):
@@ -189,6 +190,7 @@ class ExampleSettings(Settings):
         False, description="keep documents that one question speaks of in one split, instead of rejecting it"
     )
     round_trip_depth: Count = Field(4, description="a question must retrieve its passage among this many")
+    max_concurrency: Count = Field(MAX_CONCURRENCY, description="most calls of an endpoint that are under way at once")
     drop_personal: bool = Field(False, description="turn away questions and answers with personal data or secrets")
     blocked_words: str = Field("", description="file of words, one a line, that no question or answer may hold")
     language: Language = Field(

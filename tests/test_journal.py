@@ -1,6 +1,8 @@
 """A journal keeps what was noted before a kill, drops what was cut off, and belongs to one process at a time."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,33 @@ def test_another_process_is_refused_while_one_holds_it_and_let_in_after(tmp_path
     assert not path.exists()
     with Journal(path) as journal:
         assert len(journal) == 0
+
+
+def test_only_what_lasts_is_kept_when_the_work_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "work.jsonl"
+    for lasting, left in ((("a", "b"), ["a", "b"]), (("b",), ["b"]), ((), None)):
+        with Journal(path) as journal:
+            journal.add({"a": 1, "b": 2})
+        journal.keep(lambda key, lasting=lasting: key in lasting)
+        assert ([json.loads(line)["key"] for line in path.read_text().splitlines()[:2]] if left else None) == left
+        assert path.exists() == bool(left)
+    Journal(path).keep(lambda key: True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_line_that_does_not_fit_the_disk_leaves_the_others_whole(tmp_path: Path) -> None:
+    # Without buffers between, the kernel cuts at the limit what the file may hold.
+    path = tmp_path / "work.jsonl"
+    code = (
+        "import resource, signal, sys; from pathlib import Path; from raft.journal import Journal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "journal = Journal(Path(sys.argv[1])); journal.add({'a': 1})\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "try: journal.add({'b': 'x' * 200})\n"
+        "except OSError as error: print(error.strerror)\n"
+        "journal.add({'c': 2})"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "File too large\n"), done.stderr
+    with Journal(path) as journal:
+        assert list(journal) == ["a", "c"]

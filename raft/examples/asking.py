@@ -22,7 +22,7 @@ from raft.recipe import ExampleSettings
 from raft.text import locate, normalise_answer, token_f1
 from raft.types import Passage, Question
 
-_QUESTION_TOKENS = 56
+QUESTION_TOKENS = 56
 # Little chance, since the turns of `mini` already speak of different places of a passage: of 160 questions on two
 # articles that no evaluation uses, 23 % survived the checks below at 0.05 and 26 % at 0.4.
 _TEMPERATURE, _TOP_P = 0.3, 0.9
@@ -41,10 +41,9 @@ def write_questions(
     passages: Sequence[Passage], writer: Generator, settings: ExampleSettings, seed: int, progress: Progress
 ) -> tuple[list[Candidate], list[Rejected]]:
     """At most `questions_per_passage` questions for each passage; everything written ends in one of the two lists."""
-    drafts = settings.drafts if writer.style is PromptStyle.COMPACT else 1
+    drafts, decoding = drafts_and_decoding(settings, writer.style, seed)
     asked = [passage for passage in passages for _ in range(settings.questions_per_passage * drafts)]
     prompts = [ask_prompt(passage, writer.style) for passage in asked]
-    decoding = Decoding(_QUESTION_TOKENS, _TEMPERATURE, _TOP_P, seed, weigh=drafts > 1)
     with progress.task("write questions", len(prompts)) as advance:
         written = writer.generate(prompts, decoding, advance)
     kept: list[Candidate] = []
@@ -62,6 +61,12 @@ def write_questions(
             seen.add(normalise_answer(checked.text))
             kept.append(Candidate(checked, passage, {"source": "written", "model": public_name(writer.name)}))
     return kept, rejected
+
+
+def drafts_and_decoding(settings: ExampleSettings, style: PromptStyle, seed: int) -> tuple[int, Decoding]:
+    """How many drafts a writer of this style makes for each question, and how it writes them."""
+    drafts = settings.drafts if style is PromptStyle.COMPACT else 1
+    return drafts, Decoding(QUESTION_TOKENS, _TEMPERATURE, _TOP_P, seed, weigh=drafts > 1)
 
 
 def _likeliest_first(asked: Sequence[Passage], written: Sequence[Generation]) -> Iterator[tuple[Passage, Generation]]:

@@ -32,7 +32,7 @@ from raft.text import normalise_answer
 from raft.types import Passage, Question, QuestionKind, RetrievalMode
 
 # JSON takes more tokens than a line, and an instruction more than a name.
-_TOKENS = 160
+INSTRUCTED_TOKENS = 160
 # Models that follow instructions keep to the passage when warm; at 0 several questions of one kind would be the same.
 _TEMPERATURE, _TOP_P = 0.7, 0.95
 _NEIGHBOUR_DEPTH = 8
@@ -51,12 +51,17 @@ class _Asked(NamedTuple):
     persona: str
 
 
+def needs_instructions(settings: ExampleSettings) -> list[str]:
+    """The settings that ask for what `ask_prompt` has no words for, by name."""
+    return [name for name in ("kinds", "personas", "paraphrases") if getattr(settings, name)]
+
+
 def follows_instructions(settings: ExampleSettings, writer: Generator) -> bool:
     """Whether the settings ask for what `ask_prompt` has no words for.
 
     Raises InputError where they do and the writer has one form only.
     """
-    asked = [name for name in ("kinds", "personas", "paraphrases") if getattr(settings, name)]
+    asked = needs_instructions(settings)
     if asked and writer.style is PromptStyle.COMPACT:
         raise InputError(
             f"generate.{asked[0]} needs a model that follows instructions, but '{public_name(writer.name)}' writes in "
@@ -114,7 +119,7 @@ def write_kinds(
             else:
                 plan.append(_Asked(passage, further, kind, persona))
     prompts = [ask_kind_prompt([asked.passage, *asked.further], asked.kind, asked.persona) for asked in plan]
-    decoding = Decoding(_TOKENS, _TEMPERATURE, _TOP_P, seed, schema=QUESTION_SCHEMA)
+    decoding = Decoding(INSTRUCTED_TOKENS, _TEMPERATURE, _TOP_P, seed, schema=QUESTION_SCHEMA)
     with progress.task("write questions", len(prompts)) as advance:
         written = writer.generate(prompts, decoding, advance)
     if any(generation.structured is False for generation in written):
@@ -157,7 +162,7 @@ def paraphrase(
     if not asked:
         return [], []
     prompts = [paraphrase_prompt(candidate.question.text) for candidate in asked]
-    decoding = Decoding(_TOKENS, _TEMPERATURE, _TOP_P, seed, schema=PARAPHRASE_SCHEMA)
+    decoding = Decoding(INSTRUCTED_TOKENS, _TEMPERATURE, _TOP_P, seed, schema=PARAPHRASE_SCHEMA)
     with progress.task("write paraphrases", len(prompts)) as advance:
         written = writer.generate(prompts, decoding, advance)
     kept: list[Candidate] = []

@@ -10,7 +10,7 @@ from random import Random
 
 from raft.artifacts import read_jsonl, write_jsonl
 from raft.recipe import ExampleSettings
-from raft.types import Question
+from raft.types import Passage, Question
 
 
 class Split(StrEnum):
@@ -103,3 +103,8 @@ def with_those_alike(splits: Mapping[str, Split], clusters: Mapping[str, str]) -
     """The splits, and those of all other documents: that of their cluster if it has one, or else unseen."""
     sides = {clusters[document_id]: split for document_id, split in splits.items()}
     return {document_id: sides.get(cluster, Split.UNSEEN) for document_id, cluster in clusters.items()}
+
+
+def seen_passages(passages: Sequence[Passage], splits: Mapping[str, Split]) -> list[Passage]:
+    """Those that questions are written for: all but the passages of unseen documents."""
+    return [passage for passage in passages if splits[passage.document_id] is not Split.UNSEEN]

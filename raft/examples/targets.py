@@ -26,7 +26,7 @@ from raft.prompts import (
 from raft.text import Source, locate, locate_nearly, token_f1
 from raft.types import Example, ExampleKind, Quote
 
-_TARGET_TOKENS = 256
+TARGET_TOKENS = 256
 _NUMBERED = re.compile(r"\[(\d+)\]")
 _MARKS = tuple(mark for mark in CONTROL_TOKENS if not mark.startswith("["))
 
@@ -43,7 +43,7 @@ def write_targets(
         explain_prompt(rows[place].question, rows[place].answer, rows[place].passages, writer.style) for place in asked
     ]
     with progress.task("write targets", len(prompts)) as advance:
-        written = writer.generate(prompts, Decoding(_TARGET_TOKENS), advance)
+        written = writer.generate(prompts, Decoding(TARGET_TOKENS), advance)
     made: list[Example | Reason] = list(rows)
     for place, generation in zip(asked, written, strict=True):
         made[place] = checked_target(rows[place], generation.text, similarity)

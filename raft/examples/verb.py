@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from raft.artifacts import Ledger, Manifest, Stage, fingerprint, hash_path, write_jsonl, writing
+from raft.artifacts import Ledger, Manifest, Stage, check_output, fingerprint, hash_path, write_jsonl, writing
 from raft.corpus.duplicates import document_clusters
 from raft.errors import InputError
 from raft.examples.asking import Rejected, round_trip, write_questions
@@ -17,6 +17,7 @@ from raft.examples.assembling import Helpers, assemble
 from raft.examples.balance import measure_balance, rebalance
 from raft.examples.card import dataset_card
 from raft.examples.composing import Candidate, Reason
+from raft.examples.estimate import Estimate, Work, estimate_calls
 from raft.examples.evidence import evidence_pools, find_oracle
 from raft.examples.filters import unwanted
 from raft.examples.kinds import follows_instructions, neighbours, paraphrase, write_kinds
@@ -27,11 +28,14 @@ from raft.examples.recording import public_settings
 from raft.examples.splitting import (
     Split,
     joined_by_questions,
+    seen_passages,
     split_by_document,
     with_those_alike,
     write_splits,
 )
 from raft.index import Index
+from raft.journal import Journal
+from raft.models.calls import Calls, Limits, Spending, is_paid
 from raft.models.generator import Generator, load_generator
 from raft.models.weights import weights_fingerprint
 from raft.progress import Progress, Silent
@@ -56,23 +60,32 @@ def generate_examples(
     seed: int = 0,
     progress: Progress = Silent(),
     generator: Generator | None = None,
+    limits: Limits = Limits(),
 ) -> Manifest:
     """Write `train.jsonl`, `validation.jsonl`, `test.jsonl`, `rejected.jsonl`, `splits.jsonl` and a dataset card.
 
     questions: to train on, in any form that `read_question_file` reads; documents that none of them speaks of are the
     unseen ones. Without it the model writes questions for the documents that are not held out as unseen. Every
     candidate ends as a row or in `rejected.jsonl` with its reason, and so does what was left out of the question file.
-    Raises InputError, ArtifactError or ModelError; nothing is half-written.
+    generator: instead of the model of the settings, and without a journal. limits: on what the models' calls come to.
+
+    What models write is kept in a journal beside `out`, from which a run that was stopped goes on to the same bytes.
+    When the folder stands there, what an endpoint wrote stays in the journal and the rest goes. Raises InputError,
+    ArtifactError, ModelError, or LimitError where a limit is reached; nothing is half-written.
     """
     check = unwanted(settings)
     file = read_question_file(questions) if questions is not None else QuestionFile(())
     index = Index.open(index_dir)
     file = file.readable(index.reads)
-    with writing(out, Stage.EXAMPLES) as draft:
+    with Journal(Journal.beside(out), durable=True, sync_seconds=1.0) as journal, writing(out, Stage.EXAMPLES) as draft:
         rng = Random(seed)
-        if generator is None and _needs_model(questions, settings):
-            generator = load_generator(settings.model)
-        helpers = _helpers(settings, generator)
+        calls = Calls(journal, Spending(limits), settings.max_concurrency)
+        if generator is None:
+            work = _planned(index, file if questions is not None else None, settings, seed)
+            progress.note(str(estimate_calls(work, limits, journal)))
+            if _needs_model(questions, settings):
+                generator = load_generator(settings.model, calls=calls)
+        helpers = _helpers(settings, generator, calls)
         documents = sorted({passage.document_id for passage in index.passages})
         alike = document_clusters([index.documents[id_] for id_ in documents], settings.cluster_similarity)
         if questions is None:
@@ -119,11 +132,45 @@ def generate_examples(
         card = dataset_card(rows, counts, ledger, recorded, balance)
         (draft.path / "README.md").write_text(card, encoding="utf-8")
         draft.finish(Stage.EXAMPLES, recorded, inputs, counts, ledger)
+    journal.keep(is_paid)
     assert draft.manifest is not None
+    progress.note(f"models: {calls.spending}")
     progress.note(f"examples: {ledger}")
     for warning in balance.warnings(settings.largest_share):
         progress.note(f"examples: {warning}; `--rebalance` drops what is more")
     return draft.manifest
+
+
+def estimate_examples(
+    index_dir: Path,
+    out: Path,
+    questions: Path | None = None,
+    settings: ExampleSettings = ExampleSettings(),
+    seed: int = 0,
+    limits: Limits = Limits(),
+) -> Estimate:
+    """What `generate_examples` with these arguments would ask of its models; nothing is asked and nothing written.
+
+    Raises InputError, ArtifactError or ModelError where that would.
+    """
+    check_output(out, Stage.EXAMPLES)
+    file = read_question_file(questions) if questions is not None else None
+    index = Index.open(index_dir)
+    if file is not None:
+        settle_evidence(file.questions, index.documents, index.repeats, index.folder)
+    work = _planned(index, file, settings, seed)
+    with Journal(Journal.beside(out)) as journal:
+        return estimate_calls(work, limits, journal)
+
+
+def _planned(index: Index, file: QuestionFile | None, settings: ExampleSettings, seed: int) -> Work:
+    """What models are to write about, by the same splits that `generate_examples` will make."""
+    if file is not None:
+        return Work(index.passages, (), len(file.questions), settings, seed)
+    documents = sorted({passage.document_id for passage in index.passages})
+    alike = document_clusters([index.documents[id_] for id_ in documents], settings.cluster_similarity)
+    splits = split_by_document(documents, alike, settings, Random(seed))
+    return Work(index.passages, seen_passages(index.passages, splits), 0, settings, seed)
 
 
 def _without_unseen(settings: ExampleSettings) -> ExampleSettings:
@@ -156,11 +203,11 @@ def _needs_model(questions: Path | None, settings: ExampleSettings) -> bool:
     return questions is None or changes or settings.read_distractors or settings.targets == BY_MODEL
 
 
-def _helpers(settings: ExampleSettings, generator: Generator | None) -> Helpers:
+def _helpers(settings: ExampleSettings, generator: Generator | None, calls: Calls) -> Helpers:
     """What rows are checked with, loaded before any work is done that a wrong name would waste."""
     writer = None if settings.targets == EXTRACTIVE else generator
     if settings.targets not in (EXTRACTIVE, BY_MODEL):
-        writer = load_generator(settings.targets)
+        writer = load_generator(settings.targets, calls=calls)
     fits = None
     if settings.for_model:
         # Late: it loads transformers.
@@ -214,7 +261,7 @@ def _written(
     seed: int,
     progress: Progress,
 ) -> tuple[list[Candidate], list[Rejected]]:
-    asked = [passage for passage in index.passages if splits[passage.document_id] is not Split.UNSEEN]
+    asked = seen_passages(index.passages, splits)
     if not follows_instructions(settings, generator):
         candidates, malformed = write_questions(asked, generator, settings, seed, progress)
         kept, failed = round_trip(candidates, index, generator, settings, progress)

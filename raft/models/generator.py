@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from raft.models.weights import is_endpoint
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle
+
+if TYPE_CHECKING:
+    from raft.models.calls import Calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +72,16 @@ class Generator(Protocol):
         ...
 
 
-def load_generator(name: str, adapter: Path | None = None) -> Generator:
+def load_generator(name: str, adapter: Path | None = None, calls: Calls | None = None) -> Generator:
     """Load `mini`, a local path or hub name, or `openai:MODEL@URL`; `adapter` is a folder that `raft tune` made.
 
+    calls: where its answers are kept, what they may cost and how many are asked for at once [no journal, no limit].
     Raises ModelError where there is no such model.
     """
-    if name.startswith("openai:"):
+    if is_endpoint(name):
         from raft.models.endpoint import EndpointGenerator
 
-        return EndpointGenerator.from_name(name)
+        return EndpointGenerator.from_name(name, calls)
     from raft.models.local import LocalGenerator
 
-    return LocalGenerator.load(name, adapter)
+    return LocalGenerator.load(name, adapter, calls)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 
@@ -26,3 +28,18 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 def pick_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where it is fast, else float32: both have the range that training and long prompts need."""
     return torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
+
+
+def random_state(device: torch.device) -> torch.Tensor:
+    """The state of the random numbers that sampling on a device draws, as bytes in a tensor on the CPU."""
+    state: torch.Tensor = _random(device).get_rng_state()
+    return state
+
+
+def set_random_state(device: torch.device, state: torch.Tensor) -> None:
+    """Go on drawing from where `random_state` was taken."""
+    _random(device).set_rng_state(state)
+
+
+def _random(device: torch.device) -> Any:
+    return torch if device.type == "cpu" else torch.get_device_module(device)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 
+from raft.artifacts import hash_json, versions
 from raft.errors import ModelError, TooLongError
 from raft.models.cache import growing_cache
+from raft.models.calls import Calls, Tokens
 from raft.models.generator import Decoding, Generation
-from raft.models.hardware import pick_device, pick_dtype
+from raft.models.hardware import pick_device, pick_dtype, random_state, set_random_state
 from raft.models.mini.grammar import Grammar, KeepToForm
 from raft.models.tokens import Codec, codec_of, context_of
 from raft.models.tuned import describe_tuned
-from raft.models.weights import MINI, MINI_FOLDER
+from raft.models.weights import MINI, MINI_FOLDER, folder_fingerprint, weights_fingerprint
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle
 
@@ -80,9 +84,19 @@ def without_peft_noise() -> Iterator[None]:
 class LocalGenerator:
     """A loaded model as a Generator, with an adapter merged in if there is one."""
 
-    def __init__(self, loaded: LoadedModel, recalls_quotes: bool = False) -> None:
-        """recalls_quotes: whether it was tuned to quote from memory, for which `mini` else has no form."""
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        recalls_quotes: bool = False,
+        calls: Calls | None = None,
+        identity: Sequence[str] = (),
+    ) -> None:
+        """recalls_quotes: whether it was tuned to quote from memory, for which `mini` else has no form.
+
+        identity: names the bytes of the weights in the journal of the calls.
+        """
         self.name = loaded.name
+        self._calls, self._identity = calls or Calls(), identity
         self.style = loaded.codec.style
         self._loaded = loaded
         self._grammar = None
@@ -90,14 +104,19 @@ class LocalGenerator:
             self._grammar = Grammar(loaded.codec.tokenizer, loaded.model.config.refusal_bias, recalls_quotes)
 
     @classmethod
-    def load(cls, name: str, adapter: Path | None = None) -> LocalGenerator:
+    def load(cls, name: str, adapter: Path | None = None, calls: Calls | None = None) -> LocalGenerator:
         """The model `name`, changed by what `raft tune` left in the folder `adapter`: LoRA matrices or all weights."""
+        identity: list[str] = []
+        if calls is not None and calls.journal is not None:
+            identity = [weights_fingerprint(name), folder_fingerprint(adapter) if adapter else ""]
         if adapter is None:
-            return cls(load_model(name))
+            return cls(load_model(name), calls=calls, identity=identity)
         recalls_quotes = describe_tuned(adapter).variant == "dsf-cot"
         if not (adapter / "adapter_config.json").exists():
             loaded = load_model(str(adapter))
-            return cls(LoadedModel(name, loaded.model, loaded.codec, loaded.context_tokens), recalls_quotes)
+            return cls(
+                LoadedModel(name, loaded.model, loaded.codec, loaded.context_tokens), recalls_quotes, calls, identity
+            )
         from peft import PeftModel
 
         device = pick_device()
@@ -106,7 +125,7 @@ class LocalGenerator:
         with without_peft_noise():
             merged = PeftModel.from_pretrained(loaded.model, str(adapter)).merge_and_unload()
         merged.to(pick_dtype(device))
-        return cls(LoadedModel(name, merged, loaded.codec, loaded.context_tokens), recalls_quotes)
+        return cls(LoadedModel(name, merged, loaded.codec, loaded.context_tokens), recalls_quotes, calls, identity)
 
     def generate(
         self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
@@ -117,7 +136,7 @@ class LocalGenerator:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(decoding.seed)
             for batch in _batches(_grouped(encoded, merge_equal=decoding.temperature == 0)):
-                written = self._write(batch, [prompts[group.rows[0]] for group in batch], decoding)
+                written = self._kept(batch, [prompts[group.rows[0]] for group in batch], decoding)
                 for group, generation in zip(batch, written, strict=True):
                     for row in group.rows:
                         made[row] = generation
@@ -133,6 +152,43 @@ class LocalGenerator:
                 f"a prompt of {longest} tokens does not fit {self.name!r}, which has room for {room}: "
                 "show fewer passages (top_k, num_distractors) or index smaller ones (passage_tokens)"
             )
+
+    def _kept(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:
+        """What is written for a batch, or was by an earlier run.
+
+        Sampled words depend on all that was drawn before, and rounding on what stands in the batch: both are part of
+        the key, so that a run goes on to the same bits.
+        """
+        calls, device = self._calls, self._loaded.model.device
+        if calls.journal is None:
+            return self._paid(groups, prompts, decoding)
+        asked = [[group.turn, *group.ids] for group in groups]
+        before = random_state(device).numpy().tobytes() if decoding.temperature > 0 else b""
+        work = [*self._identity, versions(), asdict(decoding), asked, hashlib.sha256(before).hexdigest()]
+        key = hash_json(work)
+        known = calls.known(key, len(groups))
+        if known is not None:
+            if before:
+                drawn = bytearray(base64.b64decode(known["random_state"]))
+                set_random_state(device, torch.frombuffer(drawn, dtype=torch.uint8))
+            return [Generation(**one) for one in known["written"]]
+        written = self._paid(groups, prompts, decoding)
+        after = random_state(device).numpy().tobytes() if before else b""
+        calls.keep(key, {"written": [asdict(one) for one in written], "random_state": base64.b64encode(after).decode()})
+        return written
+
+    def _paid(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:
+        """One batch within the limits of the calls."""
+        read = sum(len(group.ids) for group in groups)
+        most = Tokens(read, len(groups) * decoding.max_new_tokens)
+        self._calls.spending.reserve(len(groups), most)
+        used = most
+        try:
+            written = self._write(groups, prompts, decoding)
+            used = Tokens(read, sum(one.completion_tokens or 0 for one in written))
+            return written
+        finally:
+            self._calls.spending.pay(most, used)
 
     @torch.inference_mode()
     def _write(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:

@@ -5,13 +5,16 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from raft.errors import ModelError
+from raft.errors import LimitError, ModelError
+from raft.journal import Journal
+from raft.models.calls import Calls, Limits, Spending
 from raft.models.endpoint import KEY_VARIABLE, EndpointGenerator
-from raft.models.generator import Decoding, load_generator
+from raft.models.generator import Decoding, Generator, load_generator
 from raft.prompts import Prompt, PromptStyle, closed_book_prompt
 
 
@@ -63,7 +66,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    monkeypatch.setattr("time.sleep", state.slept.append)
+    monkeypatch.setattr("raft.models.endpoint._pause", lambda seconds, _: state.slept.append(seconds))
     monkeypatch.setenv(KEY_VARIABLE, "sk-test-only")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -100,7 +103,11 @@ def test_equal_prompts_are_asked_once_when_decoding_is_greedy_and_each_time_when
     assert (len(endpoint.asked), sum(told)) == (2, 3)
     endpoint.asked.clear()
     endpoint.load().generate(prompts, Decoding(temperature=0.7, seed=4))
-    assert sorted(body["seed"] for body in endpoint.asked) == [4, 5, 6]
+    assert sorted((body["messages"][1]["content"], body["seed"]) for body in endpoint.asked) == [
+        ("Question: Q1?", 4),
+        ("Question: Q1?", 5),
+        ("Question: Q2?", 4),
+    ]
 
 
 def test_a_fault_that_passes_is_tried_again(endpoint: Endpoint) -> None:
@@ -199,3 +206,93 @@ def test_a_reply_that_never_ends_is_given_up(endpoint: Endpoint, monkeypatch: py
 def test_a_name_of_another_form_is_refused(name: str) -> None:
     with pytest.raises(ModelError, match="write openai:MODEL@URL"):
         load_generator(name)
+
+
+def test_an_endpoint_that_has_too_much_is_asked_less_at_once_and_not_given_up(endpoint: Endpoint) -> None:
+    endpoint.faults = [(429, {})] * 5 + [(503, {})] * 5
+    written = endpoint.load().generate([prompt(f"Q{n}?") for n in range(9)], Decoding())
+    assert len(written) == 9
+    assert len(endpoint.asked) == 19
+
+
+def test_an_endpoint_that_has_too_much_for_ever_is_given_up_at_the_deadline(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("raft.models.endpoint._DEADLINE_SECONDS", 0.2)
+    endpoint.faults = [(503, {"error": "busy"})] * 10_000
+    with pytest.raises(ModelError, match=r"gave no answer in 0\.2 s \("):
+        endpoint.load().generate([prompt("Q?")], Decoding())
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+def test_a_wrong_key_or_name_is_told_by_one_call(endpoint: Endpoint, status: int) -> None:
+    endpoint.faults = [(status, {"error": {"message": "no such thing: sk-test-only"}})] * 99
+    with pytest.raises(ModelError, match=rf"refused \(status {status}: .*no such thing: \*\*\*") as caught:
+        endpoint.load().generate([prompt(f"Q{n}?") for n in range(99)], Decoding())
+    assert "sk-test-only" not in str(caught.value)
+    assert len(endpoint.asked) == 1
+
+
+def test_a_key_that_no_header_can_hold_is_refused_without_saying_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "sk-one\nsk-two")
+    with pytest.raises(ModelError, match=f"{KEY_VARIABLE} holds characters") as caught:
+        load_generator("openai:m@http://localhost:1/v1")
+    assert "sk-" not in str(caught.value)
+
+
+def load(endpoint: Endpoint, journal: Journal | None, **limits: float) -> tuple[Generator, Spending]:
+    spending = Spending(Limits(**limits))
+    return load_generator(f"openai:some/model@{endpoint.url}", calls=Calls(journal, spending, 4)), spending
+
+
+def test_what_the_journal_holds_is_not_asked_again_unless_anything_of_it_changed(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    prompts, sampled = [prompt(f"Q{n}?") for n in (1, 2, 1)], Decoding(temperature=0.5)
+    with Journal(tmp_path / "journal") as journal:
+        first, _ = load(endpoint, journal)
+        written = first.generate(prompts, sampled)
+        assert len(endpoint.asked) == 3
+        again, spending = load(endpoint, journal)
+        assert again.generate(prompts, sampled) == written
+        assert (len(endpoint.asked), spending.known, spending.calls) == (3, 3, 0)
+        # One prompt more in front of them changes none of the others.
+        again.generate([prompt("Q0?"), *prompts], sampled)
+        assert len(endpoint.asked) == 4
+        again.generate(prompts, Decoding(temperature=0.6))
+        assert len(endpoint.asked) == 7
+        other = load_generator(f"openai:other@{endpoint.url}", calls=Calls(journal))
+        other.generate(prompts, sampled)
+        assert len(endpoint.asked) == 10
+    assert "sk-test-only" not in (tmp_path / "journal").read_text()
+
+
+def test_calls_stop_at_their_limit_and_what_was_answered_is_kept(endpoint: Endpoint, tmp_path: Path) -> None:
+    prompts = [prompt(f"Q{n}?") for n in range(20)]
+    with Journal(tmp_path / "journal") as journal:
+        for asked in (7, 14):
+            with pytest.raises(LimitError, match="--max-calls 7"):
+                load(endpoint, journal, max_calls=7)[0].generate(prompts, Decoding())
+            assert len(endpoint.asked) == asked
+        generator, spending = load(endpoint, journal, max_calls=7)
+        assert [one.text for one in generator.generate(prompts, Decoding())] == [f"Question: Q{n}?" for n in range(20)]
+    assert (spending.calls, spending.known, len(endpoint.asked)) == (6, 14, 20)
+
+
+def test_calls_never_cost_more_than_they_may(endpoint: Endpoint, tmp_path: Path) -> None:
+    # A reply is said to be of 7 and 3 tokens, 13 millionths; before it comes it may be of its bytes and 96 tokens.
+    prompts = [prompt(f"Q{n}?") for n in range(99)]
+    with Journal(tmp_path / "journal") as journal:
+        generator, spending = load(endpoint, journal, max_cost=1e-3, price_in=1, price_out=2)
+        with pytest.raises(LimitError, match=r"--max-cost 0\.001"):
+            generator.generate(prompts, Decoding())
+    assert 4e-4 < spending.cost <= 1e-3
+    assert len(endpoint.asked) == spending.calls == round(spending.cost / 13e-6)
+
+
+def test_calls_that_were_broken_off_count_as_calls(endpoint: Endpoint) -> None:
+    endpoint.faults = [(500, {})] * 99
+    generator, spending = load(endpoint, None, max_calls=2)
+    with pytest.raises(LimitError, match="--max-calls 2"):
+        generator.generate([prompt("Q?")], Decoding())
+    assert (spending.calls, len(endpoint.asked)) == (2, 2)
