@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
-from raft.artifacts import Manifest, hash_json, read_manifest, stage_of
+from raft.artifacts import TIMING, Manifest, hash_json, read_manifest, stage_of
 from raft.errors import ArtifactError, InputError
 from raft.evaluate.arms import ARMS, BASE
 from raft.models.endpoint import parse_endpoint
@@ -15,6 +17,17 @@ from raft.models.weights import MINI, weights_fingerprint
 from raft.types import VARIANTS, Arm
 
 _NAMES = tuple(dict.fromkeys(arm.model for arm in ARMS if arm.model != BASE))
+
+
+class Training(TypedDict):
+    """What it took to tune a model; seconds is None where nobody noted the time."""
+
+    rows: int
+    target_tokens: int
+    steps: int
+    kept_step: int
+    seconds: float | None
+    losses: list[dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,19 @@ class Contestant:
         """The same as it is loaded."""
         identity = hash_json([weights_fingerprint(self.model.base_model), self.manifest.digest])
         return Entrant(self.name, self.model.base_model, self.folder, identity)
+
+    @property
+    def training(self) -> Training:
+        """What its tuning took, as its folder tells it."""
+        model = self.model
+        return Training(
+            rows=model.rows,
+            target_tokens=model.target_tokens,
+            steps=model.steps,
+            kept_step=model.kept_step,
+            seconds=_seconds(self.folder),
+            losses=list(model.losses),
+        )
 
 
 def read_contestants(models: Mapping[str, Path], index_digest: str) -> list[Contestant]:
@@ -105,3 +131,14 @@ def shared_base(contestants: Sequence[Contestant], base_model: str | None) -> st
             f"evaluate with {first.model.base_model}, or run `raft tune` again"
         )
     return first.model.base_model
+
+
+def _seconds(folder: Path) -> float | None:
+    """How long tuning took; that file stands in no manifest, and may be missing from a copied model."""
+    path = folder / TIMING
+    if not path.exists():
+        return None
+    try:
+        return float(json.loads(path.read_text(encoding="utf-8"))["seconds"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path} does not say how many seconds tuning took: delete that file") from error

@@ -206,7 +206,7 @@ def _attack(
     )
 
 
-_TABLES = (
+TABLES = (
     ("F1 by the number of passages shown", Probe.COUNT, F1.name),
     ("F1 by the position of the oracle", Probe.POSITION, F1.name),
     ("F1 by the kind of distractor beside the oracle", Probe.DISTRACTORS, F1.name),
@@ -219,7 +219,7 @@ _TABLES = (
 def robustness_tables(found: Robustness) -> list[tuple[str, list[tuple[str, ...]]]]:
     """A title and rows of text for each probe, the first of the rows its heading; in points out of 100."""
     tables = []
-    for title, probe, metric in _TABLES:
+    for title, probe, metric in TABLES:
         values = list(dict.fromkeys(value for arm in found["arms"].values() for value in arm.get(str(probe), {})))
         rows = [
             (name, *(interval_text(arm.get(str(probe), {}).get(value, {}).get(metric)) for value in values))

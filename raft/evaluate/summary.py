@@ -11,6 +11,7 @@ import numpy as np
 
 from raft.evaluate.arms import MEANINGS
 from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, METRICS, REFUSED, cluster_of
+from raft.evaluate.models import Training
 from raft.evaluate.statistics import Estimate, estimate, questions_needed, smallest_difference, verdict
 from raft.recipe import EvaluateSettings
 from raft.types import Prediction, Question, QuestionSource, Score
@@ -72,7 +73,7 @@ class Robustness(TypedDict):
 
 
 class Summary(TypedDict):
-    """What `summary.json` holds."""
+    """What `summary.json` holds; `training` is by the name of the tuned model."""
 
     questions: int
     answerable: int
@@ -86,6 +87,7 @@ class Summary(TypedDict):
     retrieval: dict[str, Interval]
     comparisons: list[Comparison]
     robustness: NotRequired[Robustness]
+    training: NotRequired[dict[str, Training]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from raft.artifacts import (
 from raft.errors import InputError, TooLongError
 from raft.evaluate.answering import Case, Respondent
 from raft.evaluate.arms import FEW_SHOT, Shown, cases_for
+from raft.evaluate.browse import Record
 from raft.evaluate.metrics import retrieval_score, score_all
 from raft.evaluate.planning import Plan, make_plan
 from raft.evaluate.report import Provenance, report_html, report_markdown
@@ -34,7 +35,7 @@ from raft.progress import Progress, Silent
 from raft.prompts import WorkedExample
 from raft.questions import QuestionFile, read_question_file, settle_evidence
 from raft.recipe import EvaluateSettings
-from raft.types import Arm, Context, Document, Passage, Prediction, Question, QuestionSource, Score, ScoredPassage
+from raft.types import Arm, Context, Document, Passage, Prediction, Question, QuestionSource, ScoredPassage
 
 # A file, what was read from one, or questions that were never in one.
 Questions = Sequence[Question] | QuestionFile | Path
@@ -136,7 +137,10 @@ def evaluate(
         )
         if settings.robustness:
             summary["robustness"] = summarise_trials(tried.trials, subjects, tried.left_out, Ruler(settings, seed))
-        _write(plan, shown, retrieved, predictions, tried.trials, scores, seen, summary, out)
+        summary["training"] = {public_name(one.name): one.training for one in plan.contestants}
+        further = {one.id: one for one in shown.oracles.values()}
+        record = Record(plan.questions, retrieved, predictions, scores, seen, further)
+        _write(plan, record, tried.trials, summary, out)
         journal.finish()
     return Evaluation(summary, out)
 
@@ -247,25 +251,15 @@ def _try(arm: Arm, probes: Probes, respondent: Respondent, tried: _Tried, progre
             advance(len(cases))
 
 
-def _write(
-    plan: Plan,
-    shown: Shown,
-    retrieved: Sequence[Sequence[ScoredPassage]],
-    predictions: Sequence[Prediction],
-    trials: Sequence[Trial],
-    scores: Sequence[Score],
-    seen: frozenset[str],
-    summary: Summary,
-    out: Path,
-) -> None:
+def _write(plan: Plan, record: Record, trials: Sequence[Trial], summary: Summary, out: Path) -> None:
     provenance = Provenance(plan.recorded, plan.inputs, plan.contestants, plan.meanings)
     with writing(out, Stage.EVALUATION) as draft:
-        write_jsonl(draft.path / "predictions.jsonl", (asdict(prediction) for prediction in predictions))
+        write_jsonl(draft.path / "predictions.jsonl", (asdict(prediction) for prediction in record.predictions))
         write_jsonl(
             draft.path / "scores.jsonl",
             (
                 {"question_id": one.question_id, "document_id": one.document_id, "arm": one.arm, **one.metrics}
-                for one in scores
+                for one in record.scores
             ),
         )
         if trials:
@@ -273,10 +267,8 @@ def _write(
         text = json.dumps(summary, indent=2, ensure_ascii=False)
         (draft.path / "summary.json").write_text(text + "\n", encoding="utf-8")
         (draft.path / "report.md").write_text(report_markdown(summary, provenance), encoding="utf-8")
-        oracles = shown.oracles.values()
-        page = report_html(summary, provenance, plan.questions, retrieved, predictions, scores, seen, oracles)
-        (draft.path / "report.html").write_text(page, encoding="utf-8")
+        (draft.path / "report.html").write_text(report_html(summary, provenance, record), encoding="utf-8")
         count = len(plan.questions)
-        counts = {"questions": count, "arms": len(summary["arms"]), "predictions": len(predictions)}
+        counts = {"questions": count, "arms": len(summary["arms"]), "predictions": len(record.predictions)}
         ledger = Ledger(count + sum(plan.omissions.values()), count, plan.omissions)
         draft.finish(Stage.EVALUATION, plan.recorded, plan.inputs, counts, ledger)

@@ -6,12 +6,28 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import made_up
 import pytest
 
+from raft.errors import ArtifactError
 from raft.evaluate import evaluate
-from raft.types import Question
+from raft.evaluate.arms import MEANINGS
+from raft.evaluate.blocks import Scale
+from raft.evaluate.browse import Record, browsable
+from raft.evaluate.metrics import score_all
+from raft.evaluate.report import report_html
+from raft.evaluate.sections import sections
+from raft.prompts import PromptStyle, passages_prompt
+from raft.types import Passage, Prediction, Question, Quote, Score, ScoredPassage
 
 HOSTILE = "What colour <img src=x onerror=alert(1)> is the lamp of pier 0 & 1? | ]]> <!-- \u2028"
+
+
+def prompt_of(data: Any, case: Any, arm: str) -> str:
+    """A prompt put together as the page does it."""
+    opening, *pieces = case["prompts"][case["arms"][arm]["prompt"]]
+    texts = [case["question"], *(data["passages"][id_]["text"] for id_ in case["passages"])]
+    return "".join([data["openings"][opening], *(one if isinstance(one, str) else texts[one] for one in pieces)])
 
 
 class Page(HTMLParser):
@@ -55,7 +71,8 @@ def made(world: Any, tmp_path: Path) -> tuple[str, str, dict[str, Any]]:
 
 def test_the_page_loads_nothing_and_holds_no_markup_of_the_documents(made: tuple[str, str, dict[str, Any]]) -> None:
     page = Page(made[0])
-    assert page.addresses == []
+    assert page.addresses
+    assert all(address.startswith("#") for address in page.addresses)
     assert "img" not in page.tags
     assert page.tags.count("script") == 2
     assert "url(" not in made[0]
@@ -101,9 +118,175 @@ def test_marks_tell_right_from_partly_right_wrong_and_refused(made: tuple[str, s
     assert marks["none"] == {"base": "wrong", "rag": "wrong", "dsf": "wrong", "dsf+rag": "wrong", "raft": "right"}
 
 
+def test_every_prompt_is_embedded_to_the_letter(world: Any, tmp_path: Path) -> None:
+    out = tmp_path / "evaluation"
+    evaluate(
+        world.index, world.questions, world.models, out, world.settings, open_index=world.open_index, load=world.load
+    )
+    data = json.loads(Page((out / "report.html").read_text(encoding="utf-8")).scripts[0])
+    cases = {one["id"]: one for one in data["questions"]}
+    rows = [json.loads(line) for line in (out / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert rows
+    for row in rows:
+        assert prompt_of(data, cases[row["question_id"]], row["arm"]) == row["prompt"]
+    # Three arms were shown the same, and two were asked from memory.
+    assert [len(case["prompts"]) for case in data["questions"]] == [2] * len(world.questions)
+
+
+def test_a_prompt_is_kept_whole_whatever_its_passages_share() -> None:
+    inner = Passage("inner", "a.md", "Tide", "high tide", 0, 9)
+    outer = Passage("outer", "a.md", "high tide", "the high tide at noon, the high tide", 0, 36)
+    empty = Passage("empty", "a.md", "", "", 0, 0)
+    asked = [Question("1", "high tide"), Question("2", "Tide?"), Question("3", "")]
+    shown = [[outer, inner], [inner], [empty, inner]]
+    predictions = [
+        Prediction(one.id, "rag", tuple(each.id for each in found), prompt, "", "", (), abstained=False, seconds=0.0)
+        for one, found in zip(asked, shown, strict=True)
+        for prompt in [passages_prompt(one.text, found, PromptStyle.CHAT).text]
+    ]
+    scores = [Score(one.id, "", "rag", {"abstained_correctly": 0.0}) for one in asked]
+    retrieved = [[ScoredPassage(each, 1.0) for each in found] for found in shown]
+    data = browsable(["rag"], Record(asked, retrieved, predictions, scores, frozenset()))
+    for case, prediction in zip(data["questions"], predictions, strict=True):
+        assert prompt_of(data, case, "rag") == prediction.prompt
+
+
+def test_a_passage_that_was_not_retrieved_is_shown_after_those_that_were() -> None:
+    found, given = (Passage(one, "a.md", one, f"{one} tide at noon", 0, 0) for one in ("low", "high"))
+    quote = Quote("high", 0, 9, "high tide")
+    text = "[1] ##begin_quote## high tide ##end_quote## <ANSWER>: high"
+    question = Question("1", "Which tide?", ("high",), ("a.md",))
+    predictions = [
+        Prediction("1", "rag", ("low",), "low", "<ANSWER>: low", "low", (), abstained=False, seconds=0.0),
+        Prediction("1", "oracle", ("high",), "high", text, "high", (quote,), abstained=False, seconds=0.0),
+    ]
+    scores = score_all({"1": question}, predictions)
+    record = Record([question], [[ScoredPassage(found, 1.0)]], predictions, scores, frozenset(), {"high": given})
+    (case,) = browsable(["rag", "oracle"], record)["questions"]
+    assert (case["passages"], case["retrieved"], case["oracles"]) == (["low", "high"], 1, ["high"])
+    assert case["arms"]["oracle"]["quotes"] == [[2, 0, 9]]
+    assert case["arms"]["oracle"]["unverified"] == []
+
+
+def test_400_questions_of_5_arms_fit_into_3_megabytes_with_every_part() -> None:
+    record = made_up.record(400)
+    page = report_html({**made_up.summary(record), **made_up.further_parts()}, made_up.PROVENANCE, record)
+    assert len(record.predictions) == 2000
+    assert len(json.loads(Page(page).scripts[0])["passages"]) == 1200
+    assert len(page.encode()) < 3_000_000
+
+
+def test_a_section_is_there_only_where_its_part_was_recorded() -> None:
+    record = made_up.record(16)
+    summary, further = made_up.summary(record), made_up.further_parts()
+    basic = ["arms", "comparisons", "metrics", "retrieval"]
+    names = {
+        "kinds": "kinds",
+        "outcomes": "outcomes",
+        "labels": "labels",
+        "risk_coverage": "risk-coverage",
+        "robustness": "robustness",
+        "training": "training",
+    }
+
+    def shown(**parts: Any) -> set[str]:
+        return {section.name for section in sections({**summary, **parts, "meanings": MEANINGS})}
+
+    assert shown() == set(basic)
+    for part, name in names.items():
+        assert shown(**{part: further[part]}) == {*basic, name}
+    assert shown(retrieval={}) == {"arms", "comparisons", "metrics"}
+    page = report_html({**summary, **further}, made_up.PROVENANCE, record)
+    assert "recall@10" in page
+    assert re.findall(r'<section id="([^"]+)"', page) == [
+        *["arms", "comparisons", "metrics", "kinds", "outcomes", "labels"],
+        *["robustness", "risk-coverage", "retrieval", "training", "browse", "made"],
+    ]
+
+
+def test_an_evaluation_without_an_answerable_question_has_a_report(world: Any, tmp_path: Path) -> None:
+    asked = [one for one in world.questions if one.unanswerable]
+    out = tmp_path / "evaluation"
+    evaluate(world.index, asked, world.models, out, world.settings, open_index=world.open_index, load=world.load)
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "<h1>There is nothing to compare.</h1>" in page
+    shown = set(re.findall(r'<section id="([^"]+)"', page))
+    assert shown >= {"metrics", "training", "browse", "made"}
+    assert not shown & {"arms", "comparisons", "kinds", "retrieval"}
+
+
+def test_what_training_cost_stands_in_the_summary_and_both_reports(world: Any, tmp_path: Path) -> None:
+    (world.models["raft"] / "timing.json").write_text('{"seconds": 36.5}', encoding="utf-8")
+    out = tmp_path / "evaluation"
+    made = evaluate(
+        world.index, world.questions, world.models, out, world.settings, open_index=world.open_index, load=world.load
+    )
+    training = json.loads((out / "summary.json").read_text(encoding="utf-8"))["training"]
+    assert training == made.summary["training"]
+    assert {name: one["seconds"] for name, one in training.items()} == {"dsf": None, "raft": 36.5}
+    assert (training["raft"]["rows"], training["raft"]["target_tokens"]) == (12, 90)
+    assert "| raft | 12 | 90 | 3 | 10 | 36.5 |" in (out / "report.md").read_text(encoding="utf-8")
+    assert "36.5" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_nothing_tells_where_a_model_lies(world: Any, tmp_path: Path) -> None:
+    settings = world.settings.model_copy(update={"arms": (f"ours={world.models['raft']},retrieved",)})
+    out = tmp_path / "evaluation"
+    made = evaluate(
+        world.index, world.questions, world.models, out, settings, open_index=world.open_index, load=world.load
+    )
+    assert list(made.summary["training"]) == ["dsf", "raft"]
+    assert "ours" in made.summary["arms"]
+    assert [path.name for path in out.iterdir() if str(tmp_path) in path.read_text(encoding="utf-8")] == []
+
+
+def test_a_damaged_time_is_an_error_that_names_its_file(world: Any, tmp_path: Path) -> None:
+    (world.models["raft"] / "timing.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(ArtifactError, match=r"timing\.json does not say .*: delete that file"):
+        evaluate(
+            world.index,
+            world.questions,
+            world.models,
+            tmp_path / "evaluation",
+            world.settings,
+            open_index=world.open_index,
+            load=world.load,
+        )
+
+
+def test_scores_load_in_pandas_one_row_an_answer(world: Any, tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    out = tmp_path / "evaluation"
+    made = evaluate(
+        world.index, world.questions, world.models, out, world.settings, open_index=world.open_index, load=world.load
+    )
+    frame = pandas.read_json(out / "scores.jsonl", lines=True)
+    assert len(frame) == 5 * len(world.questions)
+    means = frame.groupby("arm")["f1"].mean()
+    assert means.to_dict() == pytest.approx({arm: one["f1"]["mean"] for arm, one in made.summary["arms"].items()})
+
+
+@pytest.mark.parametrize(
+    ("values", "lowest", "ticks"),
+    [
+        ([36.5], 0.0, (0, 10, 20, 30, 40)),
+        ([0.0], 0.0, (0, 0.2, 0.4, 0.6, 0.8, 1)),
+        ([0.31, 0.24], None, (0.24, 0.26, 0.28, 0.3, 0.32)),
+        ([10, 30], 0.0, (0, 10, 20, 30)),
+        ([100.0], 0.0, (0, 20, 40, 60, 80, 100)),
+    ],
+)
+def test_a_scale_has_round_ticks_around_its_values(
+    values: list[float], lowest: float | None, ticks: tuple[float, ...]
+) -> None:
+    scale = Scale.over("", values, lowest)
+    assert scale.ticks == pytest.approx(ticks)
+    assert [scale.place(tick) for tick in (ticks[0], ticks[-1])] == [0, 100]
+
+
 def test_the_first_thing_to_read_is_the_verdict(made: tuple[str, str, dict[str, Any]]) -> None:
     page, markdown, _ = made
-    assert "raft beats rag by " in page[page.index("<h1>") : page.index("</h1>")]
+    assert "Over 11 questions, raft beats rag by " in page[page.index("<h1>") : page.index("</h1>")]
     assert markdown.startswith("# Evaluation\n\n- raft beats rag by ")
     assert "The questions were given" in page
     assert "The questions were given" in markdown

@@ -1,0 +1,203 @@
+"""What a section of the report is made of: bars, differences, lines and tables, as places on a scale and as words.
+
+Each block knows the numbers that it shows; `templates/blocks.html.j2` has a macro for each, under the name in `macro`.
+All values are as people read them: shares in points out of a hundred.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+# What `summary.json` records, and under `meanings` what each arm is.
+Recorded: TypeAlias = Mapping[str, Any]
+# The arm that this is all about: its bars and lines are the coloured ones.
+LEAD = "raft"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """An axis from its first tick to its last."""
+
+    label: str
+    ticks: tuple[float, ...]
+
+    def place(self, value: float) -> float:
+        """Where a value stands, from 0 at the first tick to 100 at the last."""
+        first, last = self.ticks[0], self.ticks[-1]
+        return round(100 * (value - first) / (last - first), 2)
+
+    @classmethod
+    def over(cls, label: str, values: Sequence[float], lowest: float | None = None) -> Scale:
+        """Round ticks, about five of them, around all of the values, and from `lowest` on where it is given."""
+        low = min(values) if lowest is None else lowest
+        high = max(values)
+        if high <= low:
+            high = low + 1
+        rough = (high - low) / 5
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+        first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+        return cls(label, tuple(round(step * n, 10) for n in range(first, last + 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A mean with the limits of its interval."""
+
+    name: str
+    mean: float
+    low: float
+    high: float
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Panels of bars that share one scale, so that a long bar means the same everywhere."""
+
+    macro: ClassVar[str] = "bars"
+    panels: Sequence[tuple[str, Sequence[Bar]]]
+
+    @property
+    def scale(self) -> Scale:
+        """From zero to above the highest limit."""
+        return Scale.over("", [bar.high for _, bars in self.panels for bar in bars], 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Arm `a` minus arm `b` with its interval; `sentence` is the verdict, `note` what else is known of it."""
+
+    mean: float
+    low: float
+    high: float
+    outcome: str
+    sentence: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Differences around a common zero line: a row a pair of arms, a column a group of questions.
+
+    metrics: the rows by the label of their metric; a cell is None where that group has no such comparison.
+    """
+
+    macro: ClassVar[str] = "forest"
+    groups: Sequence[str]
+    metrics: Mapping[str, Sequence[tuple[str, str, Sequence[Difference | None]]]]
+
+    @property
+    def scale(self) -> Scale:
+        """As far to the left of zero as to the right."""
+        shown = [one for rows in self.metrics.values() for _, _, cells in rows for one in cells if one]
+        reach = Scale.over("", [abs(limit) for one in shown for limit in (one.low, one.high)] or [10.0], 0.0).ticks[-1]
+        return Scale("", (-reach, 0.0, reach))
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One measured value at `x`, with its interval where it has one."""
+
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A line chart: series by their name; the same numbers stand in a table below it, for whoever cannot see it."""
+
+    macro: ClassVar[str] = "lines"
+    title: str
+    x: Scale
+    y: Scale
+    series: Mapping[str, Sequence[Point]]
+
+    @property
+    def summary(self) -> str:
+        """The chart in one sentence: where each series begins and ends."""
+        ends = (
+            f"{name} from {_number(points[0].y)} at {_number(points[0].x)} to {_number(points[-1].y)} at "
+            f"{_number(points[-1].x)}"
+            for name, points in self.series.items()
+            if points
+        )
+        return f"{self.title}: {self.y.label} over {self.x.label}; {'; '.join(ends)}"
+
+    @property
+    def columns(self) -> list[float]:
+        """Every x of any series, each once."""
+        return sorted({point.x for points in self.series.values() for point in points})
+
+    def text(self, name: str, x: float) -> str:
+        """The value of one series at x; empty where it has none."""
+        return next((_number(point.y) for point in self.series[name] if point.x == x), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value as text, in small what stands below it, and the share of the cell, 0 to 100, that its bar fills."""
+
+    text: str
+    note: str = ""
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table with a name in each row: label, what it means, and one cell a column."""
+
+    macro: ClassVar[str] = "grid"
+    corner: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, str, Sequence[Cell]]]
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Terms with their meaning, or under an empty term a paragraph."""
+
+    macro: ClassVar[str] = "words"
+    entries: Mapping[str, str]
+
+
+Block: TypeAlias = Bars | Forest | Lines | Grid | Words
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of the report: its anchor, heading and introduction, and what it shows."""
+
+    name: str
+    title: str
+    note: str
+    blocks: Sequence[Block]
+
+
+def level(recorded: Recorded) -> str:
+    """The confidence of the intervals, such as '95 %'."""
+    return f"{100 * recorded['confidence']:g} %"
+
+
+def points_of(interval: Recorded) -> tuple[float, float, float]:
+    """Mean and limits of a recorded interval, in points."""
+    return 100 * interval["mean"], 100 * interval["low"], 100 * interval["high"]
+
+
+def interval_cell(interval: Recorded | None, *, shaded: bool = False) -> Cell:
+    """A recorded interval as a cell; empty where there is none."""
+    if interval is None:
+        return Cell("")
+    mean, low, high = points_of(interval)
+    limits = f"{low:.1f} – {high:.1f}"  # noqa: RUF001 (an en dash between numbers)
+    return Cell(f"{mean:.1f}", limits, round(mean, 1) if shaded else None)
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"

@@ -1,0 +1,213 @@
+"""The sections of the report: each takes its part of what `summary.json` records, and is left out where that is absent.
+
+A new part of the summary is shown by one more function in `SECTIONS`; the templates know nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from raft.evaluate.blocks import (
+    Bar,
+    Bars,
+    Block,
+    Cell,
+    Difference,
+    Forest,
+    Grid,
+    Recorded,
+    Section,
+    Words,
+    interval_cell,
+    level,
+    points_of,
+)
+from raft.evaluate.curves import retrieval, risk_coverage, robustness, training
+from raft.evaluate.metrics import EXACT_MATCH, F1, METRICS
+from raft.evaluate.statistics import points
+
+REGIMES = {
+    "seen": "all documents that answer these were chosen to ask training questions about",
+    "unseen": "at least one document that answers these was kept out of tuning altogether",
+}
+_LABELS = {metric.name: metric.label for metric in METRICS}
+_ABOUT = {metric.name: metric.meaning for metric in METRICS}
+
+
+def metric_names(recorded: Recorded) -> list[str]:
+    """Every metric that some arm has: those that the package knows in their order, then others as recorded."""
+    present = dict.fromkeys(name for arm in recorded["arms"].values() for name in arm)
+    return [*(name for name in _LABELS if name in present), *(name for name in present if name not in _LABELS)]
+
+
+def _label(name: str) -> str:
+    """How people call what a file calls `name`."""
+    return _LABELS.get(name) or name.replace("_", " ").capitalize()
+
+
+def _arms(recorded: Recorded) -> Section | None:
+    sources = [(_label(name), name, recorded["arms"]) for name in (F1.name, EXACT_MATCH.name)]
+    sources += [
+        (f"{F1.label}, {name} documents ({regime['questions']} questions)", F1.name, regime["arms"])
+        for name, regime in recorded["regimes"].items()
+    ]
+    drawn = ((title, _bars(arms, metric, recorded["meanings"])) for title, metric, arms in sources)
+    panels = [(title, bars) for title, bars in drawn if bars]
+    if not panels:
+        return None
+    note = (
+        f"Points out of 100 over answerable questions; the thin lines are {level(recorded)} intervals, from resampling "
+        "documents."
+    )
+    blocks: list[Block] = [Bars(panels)]
+    if recorded["regimes"]:
+        blocks.append(Words({f"{one.capitalize()} documents": f"{REGIMES[one]}." for one in recorded["regimes"]}))
+    return Section("arms", "How the arms did", note, blocks)
+
+
+def _bars(arms: Mapping[str, Recorded], metric: str, meanings: Mapping[str, str]) -> list[Bar]:
+    return [Bar(arm, *points_of(found[metric]), meanings[arm]) for arm, found in arms.items() if metric in found]
+
+
+def _comparisons(recorded: Recorded) -> Section | None:
+    groups = {"All questions": recorded["comparisons"]}
+    groups |= {f"{name.capitalize()} documents": one["comparisons"] for name, one in recorded["regimes"].items()}
+    groups = {name: comparisons for name, comparisons in groups.items() if comparisons}
+    if not groups:
+        return None
+    found = {
+        (one["metric"], one["a"], one["b"], group): _difference(one)
+        for group, comparisons in groups.items()
+        for one in comparisons
+    }
+    metrics: dict[str, list[tuple[str, str, list[Difference | None]]]] = {}
+    for metric, a, b in dict.fromkeys(key[:3] for key in found):
+        cells = [found.get((metric, a, b, group)) for group in groups]
+        metrics.setdefault(_label(metric), []).append((a, b, cells))
+    corrected = any("corrected" in one for comparisons in groups.values() for one in comparisons)
+    shown = (
+        "A coloured one is shown: its interval leaves zero out, and a permutation test over documents, whose p is "
+        "corrected for all comparisons of its column (Holm), agrees."
+        if corrected
+        else "An interval that leaves zero out shows a difference; each stands for itself, so among twenty such "
+        "intervals expect one to mislead."
+    )
+    note = (
+        f"Differences in points between two arms on the same questions. {shown} Where none is shown, the questions "
+        "that would settle it stand below, and the smallest difference that these show in four of five evaluations."
+    )
+    return Section("comparisons", "Every comparison", note, [Forest(list(groups), metrics)])
+
+
+def outcome(comparison: Recorded) -> str:
+    """Whether the first arm did better ('win'), worse ('loss'), or nothing is shown ('open')."""
+    shown = comparison.get("shown", comparison["low"] > 0 or comparison["high"] < 0)
+    return "open" if not shown else "win" if comparison["difference"] > 0 else "loss"
+
+
+def _difference(one: Recorded) -> Difference:
+    notes = []
+    if "corrected" in one:
+        notes.append(f"p {one['corrected']:.2g}")
+    if outcome(one) == "open" and one["needed"] is not None:
+        notes.append(f"needs {one['needed']:,}")
+    if outcome(one) == "open" and one["smallest"] is not None:
+        notes.append(f"smallest {points(one['smallest'])}")
+    mean, low, high = (100 * one[key] for key in ("difference", "low", "high"))
+    return Difference(mean, low, high, outcome(one), one["verdict"], ", ".join(notes))
+
+
+def _metrics(recorded: Recorded) -> Section:
+    arms = recorded["arms"]
+    rows = []
+    for name in metric_names(recorded):
+        counts = sorted({arms[arm][name]["n"] for arm in arms if name in arms[arm]})
+        n = f"{counts[0]} questions" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} questions"
+        about = f"{_ABOUT[name]}; {n}" if name in _ABOUT else n
+        rows.append((_label(name), about, [interval_cell(arms[arm].get(name)) for arm in arms]))
+    seconds = [Cell(f"{recorded['seconds'][arm]:.2f}") for arm in arms]
+    rows.append(("Seconds", "mean time to answer one question", seconds))
+    note = f"Points out of 100, with {level(recorded)} intervals."
+    if judge := recorded.get("judge"):
+        note += (
+            f" {judge['model']} judged {judge['asked']} different answers; on {judge['failed']} of them the judge "
+            "failed, and their questions are judged in no arm."
+        )
+    meanings = Words({arm: f"{recorded['meanings'][arm]}." for arm in arms})
+    return Section("metrics", "Every metric", note, [Grid("Metric", list(arms), rows), meanings])
+
+
+def _kinds(recorded: Recorded) -> Section | None:
+    kinds = {name: one for name, one in recorded.get("kinds", {}).items() if _has(one["arms"], F1.name)}
+    if not kinds:
+        return None
+    arms = list(recorded["arms"])
+    rows = [
+        (name, f"{one['questions']} questions", [_cell(one["arms"], arm, F1.name) for arm in arms])
+        for name, one in kinds.items()
+    ]
+    return Section("kinds", "By kind of question", f"{F1.label} in points.", [Grid("Kind", arms, rows)])
+
+
+def _has(arms: Mapping[str, Recorded], metric: str) -> bool:
+    return any(metric in found for found in arms.values())
+
+
+def _cell(arms: Mapping[str, Recorded], arm: str, metric: str) -> Cell:
+    return interval_cell(arms.get(arm, {}).get(metric), shaded=True)
+
+
+def _outcomes(recorded: Recorded) -> Section | None:
+    outcomes = recorded.get("outcomes")
+    if not outcomes:
+        return None
+    totals = {arm: max(1, sum(counts.values())) for arm, counts in outcomes.items()}
+    rows = []
+    for name in dict.fromkeys(name for counts in outcomes.values() for name in counts):
+        found = {arm: counts.get(name, 0) for arm, counts in outcomes.items()}
+        shares = {arm: 100 * count / totals[arm] for arm, count in found.items()}
+        if any(found.values()):
+            cells = [Cell(f"{shares[arm]:.1f}", f"{found[arm]}", round(shares[arm], 1)) for arm in outcomes]
+            rows.append((_label(name), "", cells))
+    note = "The outcome of every answer, each of which has exactly one: per cent, and below it the number of answers."
+    return Section("outcomes", "Where answers go wrong", note, [Grid("Outcome", list(outcomes), rows)])
+
+
+def _labels(recorded: Recorded) -> Section | None:
+    sets = [one for one in recorded.get("labels", ()) if one["arms"]]
+    if not sets:
+        return None
+    blocks: list[Block] = []
+    for one in sets:
+        arms = one["arms"]
+        row = [Cell(f"{100 * found['macro_f1']:.1f}", f"{found['n']} questions") for found in arms.values()]
+        blocks.append(Grid("", list(arms), [("Macro-F1", "", row)], ", ".join(one["labels"])))
+        for arm, found in arms.items():
+            answered = list(dict.fromkeys(label for counts in found["confusion"].values() for label in counts))
+            rows = [
+                (accepted, "accepted", [Cell(str(counts.get(label, 0))) for label in answered])
+                for accepted, counts in found["confusion"].items()
+            ]
+            blocks.append(Grid("Answered", answered, rows, f"{arm}: which label was answered"))
+    note = "Questions that have one of a closed set of answers; F1 of each label, averaged over the labels."
+    return Section("labels", "Questions with a choice of answers", note, blocks)
+
+
+# In the order of the page.
+SECTIONS: tuple[Callable[[Recorded], Section | None], ...] = (
+    _arms,
+    _comparisons,
+    _metrics,
+    _kinds,
+    _outcomes,
+    _labels,
+    robustness,
+    risk_coverage,
+    retrieval,
+    training,
+)
+
+
+def sections(recorded: Recorded) -> list[Section]:
+    """Every section of which something was recorded, in the order of the page."""
+    return [section for build in SECTIONS if (section := build(recorded)) is not None]
