@@ -14,9 +14,10 @@ if not hasattr(sys.modules.get("sitecustomize"), "refuse_network"):
     sys.modules.pop("sitecustomize", None)
     import sitecustomize  # noqa: F401
 
-from collections.abc import Callable  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
 
 import pytest  # noqa: E402
+from browser import CHROMIUM, Browser  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 # The same cases everywhere, and no verdict by the clock: green here means green on a slower machine.
@@ -167,6 +168,25 @@ def _raft(
         raise SystemExit(0)
     printed = capsys.readouterr()
     return int(left.value.code or 0), printed.out, printed.err
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One Chromium for all tests; without one they are skipped."""
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium on this machine: .ci/run installs it")
+    started = Browser(tmp_path_factory.mktemp("chromium") / "profile")
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Browser:
+    """A browser that has seen nothing yet, on a screen of 1280 pixels."""
+    chromium.look(1280)
+    chromium.faults.clear()
+    chromium.requests.clear()
+    return chromium
 
 
 @pytest.fixture
