@@ -97,10 +97,9 @@ class Spending:
 
     def _said(self, limit: str, calls: int) -> str:
         more = "another call" if calls == 1 else f"the next {calls} calls, which this model makes together,"
-        return (
-            f"stopped before {more} would pass {limit} ({self}): run the same command again to go on, what was written "
-            "is kept"
-        )
+        # Without a call the same command would stop at the same place.
+        next_ = "run the same command again to go on, what was written is kept" if self.calls else "raise the limit"
+        return f"stopped before {more} would pass {limit} ({self}): {next_}"
 
     def __str__(self) -> str:
         money = f", cost {self.cost:.4f}" if self.limits.has_prices else ""

@@ -21,6 +21,13 @@ def test_calls_and_cost_are_counted_and_never_pass_their_limits() -> None:
         spending.reserve(1, Tokens(1, 1))
 
 
+def test_a_limit_that_lets_no_call_pass_is_to_be_raised() -> None:
+    with pytest.raises(LimitError, match=r"the next 3 calls.*--max-calls 2 .*: raise the limit$"):
+        Spending(Limits(max_calls=2)).reserve(3, Tokens(1, 1))
+    with pytest.raises(LimitError, match=r"--max-cost 0 .*: raise the limit$"):
+        Spending(Limits(max_cost=0, price_in=1)).reserve(1, Tokens(1, 1))
+
+
 def test_what_is_under_way_is_waited_for_before_a_cost_is_too_much() -> None:
     spending = Spending(Limits(max_cost=1.0, price_in=1))
     most, passed = Tokens(600_000, 0), threading.Event()
