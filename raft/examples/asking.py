@@ -55,7 +55,7 @@ def write_questions(
         if not isinstance(checked, Reason) and not _is_put_forward(generation, put_forward[passage.id], settings):
             checked = Reason.UNLIKELY
         if isinstance(checked, Reason):
-            rejected.append((passage, generation.text, checked))
+            rejected.append((passage, generation.text, why_lost(generation, checked)))
         else:
             put_forward[passage.id] += 1
             seen.add(normalise_answer(checked.text))
@@ -67,6 +67,11 @@ def drafts_and_decoding(settings: ExampleSettings, style: PromptStyle, seed: int
     """How many drafts a writer of this style makes for each question, and how it writes them."""
     drafts = settings.drafts if style is PromptStyle.COMPACT else 1
     return drafts, Decoding(QUESTION_TOKENS, _TEMPERATURE, _TOP_P, seed, weigh=drafts > 1)
+
+
+def why_lost(generation: Generation, found: Reason) -> Reason:
+    """Why nothing comes of what a model wrote. found: what is wrong with its text."""
+    return Reason.HELD_BACK if generation.held_back else found
 
 
 def _likeliest_first(asked: Sequence[Passage], written: Sequence[Generation]) -> Iterator[tuple[Passage, Generation]]:
@@ -138,5 +143,5 @@ def round_trip(
         if token_f1(parse_answer(generation.text).answer, candidate.question.answers) >= SAME_ANSWER_F1:
             kept.append(candidate)
         else:
-            rejected.append((candidate, candidate.question.text, Reason.READ_OTHERWISE))
+            rejected.append((candidate, candidate.question.text, why_lost(generation, Reason.READ_OTHERWISE)))
     return kept, rejected

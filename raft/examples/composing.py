@@ -23,6 +23,7 @@ class Reason(StrEnum):
     """Why a candidate did not become a row."""
 
     FORM = "not in the form that was asked for"
+    HELD_BACK = "the model's content filter held it back"
     NOT_A_QUESTION = "not a well-formed question"
     OTHER_KIND = "the answer is not what the question word asks for"
     NO_NEIGHBOUR = "no second passage of its split to compare it with"

@@ -10,7 +10,7 @@ from random import Random
 from typing import NamedTuple
 
 from raft.errors import InputError
-from raft.examples.asking import Rejected, check_form
+from raft.examples.asking import Rejected, check_form, why_lost
 from raft.examples.composing import Candidate, Reason
 from raft.examples.distractors import NEAR_DUPLICATE, overlap
 from raft.examples.splitting import Split
@@ -129,7 +129,7 @@ def write_kinds(
     for asked, generation in zip(plan, written, strict=True):
         checked = _check_kind(asked.passage, generation.text, asked.kind, seen)
         if isinstance(checked, Reason):
-            rejected.append((asked.passage, generation.text, checked))
+            rejected.append((asked.passage, generation.text, why_lost(generation, checked)))
             continue
         seen.add(normalise_answer(checked.text))
         documents = dict.fromkeys([*checked.document_ids, *(passage.document_id for passage in asked.further)])
@@ -174,7 +174,7 @@ def paraphrase(
         parsed = parse_json_question(generation.text, question.answers[0])
         checked = check_form(passage, parsed, seen, _LONGEST_INSTRUCTION)
         if isinstance(checked, Reason):
-            rejected.append((passage, generation.text, checked))
+            rejected.append((passage, generation.text, why_lost(generation, checked)))
             continue
         seen.add(normalise_answer(checked.text))
         provenance = candidate.provenance | {"paraphrase_of": question.id}

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from raft.examples.asking import why_lost
 from raft.examples.composing import Reason, identified
 from raft.examples.reading import SAME_ANSWER_F1
 from raft.models.generator import Decoding, Generator
@@ -46,7 +47,8 @@ def write_targets(
         written = writer.generate(prompts, Decoding(TARGET_TOKENS), advance)
     made: list[Example | Reason] = list(rows)
     for place, generation in zip(asked, written, strict=True):
-        made[place] = checked_target(rows[place], generation.text, similarity)
+        checked = checked_target(rows[place], generation.text, similarity)
+        made[place] = why_lost(generation, checked) if isinstance(checked, Reason) else checked
     return made
 
 

@@ -134,7 +134,7 @@ class EndpointGenerator:
     def generate(
         self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
     ) -> list[Generation]:
-        """One text a prompt, in the same order.
+        """One text a prompt, in the same order; what a content filter holds back is empty, and says so.
 
         Raises LimitError at a limit of the calls, and ModelError for a fault that stays: what was answered until then
         is in the journal.
@@ -277,16 +277,16 @@ class EndpointGenerator:
     def _generation(self, reply: Any, seconds: float) -> Generation:
         choices = reply.get("choices") if isinstance(reply, dict) else None
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-        if choice.get("finish_reason") == "content_filter":
-            raise ModelError(f"{self.name} held its answer back (content filter): use a model without one")
         message = choice.get("message")
         text = message.get("content") if isinstance(message, dict) else None
-        if not isinstance(text, str):
-            raise ModelError(f"{self.name} sent a reply without text: check the endpoint")
+        # It would be held back again. What stands there until then is cut off anywhere.
+        held_back = choice.get("finish_reason") == "content_filter"
+        if not held_back and not isinstance(text, str):
+            raise _PassingError("its reply holds no text")
         usage = reply.get("usage")
         counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")] if isinstance(usage, dict) else []
         prompt, new = (count if isinstance(count, int) else None for count in (*counts, None, None)[:2])
-        return Generation(text, seconds, prompt, new)
+        return Generation("" if held_back else str(text), seconds, prompt, new, held_back=held_back)
 
     def _line(self, said: object) -> str:
         # Some servers repeat the key that they refuse.

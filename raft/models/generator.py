@@ -37,7 +37,7 @@ class Generation:
     Token counts are None where a back-end does not tell them. likelihood: the mean log-probability of its tokens before
     the temperature (of a question that `mini` writes, of the question without its answer); None where it was not asked
     for or the back-end does not tell it. structured: whether it was held to the schema of its decoding; None where
-    there is none, or the back-end knows none.
+    there is none, or the back-end knows none. held_back: a content filter kept the text from us, which is then empty.
     """
 
     text: str
@@ -46,6 +46,7 @@ class Generation:
     completion_tokens: int | None = None
     likelihood: float | None = None
     structured: bool | None = None
+    held_back: bool = False
 
 
 class Generator(Protocol):

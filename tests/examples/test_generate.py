@@ -393,3 +393,18 @@ def test_one_class_that_holds_too_much_is_told_and_dropped_on_request(notes_inde
     assert sum(manifest.ledger.rejected.values()) == 7
     assert all(row["reason"].startswith("surplus: ") for row in rows(tmp_path / "even", "rejected.jsonl"))
     assert not any("training rows have" in note for note in listener.notes)
+
+
+class Silenced(Drafter):
+    """A writer all of whose words a content filter keeps back."""
+
+    def _draft(self, prompt: str, row: int) -> Generation:
+        return Generation("", 0.0, held_back=True)
+
+
+def test_what_a_content_filter_holds_back_is_listed_with_that_reason() -> None:
+    passage = Passage("p", "d", "", "Three words more: alpha beta gamma", 0, 34)
+    settings = ExampleSettings(questions_per_passage=1)
+    kept, rejected = write_questions([passage], Silenced(0.0, 0.0), settings, 0, Silent())
+    assert not kept
+    assert {str(reason) for _, _, reason in rejected} == {"the model's content filter held it back"}

@@ -35,7 +35,7 @@ class Endpoint:
         return generator
 
 
-def completion(text: str | None, reason: str = "stop") -> dict[str, Any]:
+def completion(text: object, reason: str = "stop") -> dict[str, Any]:
     choice = {"index": 0, "finish_reason": reason, "message": {"role": "assistant", "content": text}}
     usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
     return {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
@@ -124,15 +124,13 @@ def test_a_fault_that_passes_is_tried_again(endpoint: Endpoint) -> None:
         ([(401, {"error": {"message": "no such key"}})], "refused .*no such key.*check the model's name", 1),
         ([(200, b"<html>Sign in</html>")] * 3, r"failed 3 times \(its reply is not JSON\)", 3),
         ([(200, b'{"choices": [{"mess')] * 3, r"failed 3 times \(its reply is not JSON\)", 3),
-        ([(200, b'["not", "an object"]')], "a reply without text", 1),
-        ([(200, completion("x") | {"choices": []})], "a reply without text", 1),
-        ([(200, completion("x") | {"choices": [None]})], "a reply without text", 1),
-        ([(200, completion("x") | {"choices": [{"message": {"content": ["x"]}}]})], "a reply without text", 1),
+        ([(200, b'["not", "an object"]')] * 3, r"failed 3 times \(its reply holds no text\)", 3),
+        ([(200, completion("x") | {"choices": []})] * 3, r"failed 3 times \(its reply holds no text\)", 3),
+        ([(200, completion("x") | {"choices": [None]})] * 3, r"failed 3 times \(its reply holds no text\)", 3),
+        ([(200, completion(["x"]))] * 3, r"failed 3 times \(its reply holds no text\)", 3),
         ([(404, {"error": {"message": "no such model"}})], "refused .*no such model", 1),
         ([(307, {})], "sends on to another place, which is not followed", 1),
-        ([(200, completion(None))], "a reply without text", 1),
-        ([(200, completion("half an ans", "content_filter"))], "content filter", 1),
-        ([(200, completion(None, "content_filter"))], "content filter", 1),
+        ([(200, completion(None))] * 3, r"failed 3 times \(its reply holds no text\)", 3),
     ],
 )
 def test_a_fault_that_stays_is_an_error_in_one_line_and_never_an_empty_answer(
@@ -144,6 +142,17 @@ def test_a_fault_that_stays_is_an_error_in_one_line_and_never_an_empty_answer(
     assert "\n" not in str(caught.value)
     assert "sk-test-only" not in str(caught.value)
     assert len(endpoint.asked) == asked
+
+
+@pytest.mark.parametrize("text", ["half an ans", None])
+def test_what_a_content_filter_holds_back_is_empty_says_so_and_is_not_asked_for_again(
+    endpoint: Endpoint, text: str | None
+) -> None:
+    endpoint.faults = [(200, completion(text, "content_filter"))]
+    (held, other) = endpoint.load().generate([prompt("Q?"), prompt("R?")], Decoding())
+    assert [held.held_back, other.held_back].count(True) == 1
+    assert sorted([held.text, other.text])[0] == ""
+    assert len(endpoint.asked) == 2
 
 
 SCHEMA = '{"type": "object", "properties": {"question": {"type": "string"}}}'
