@@ -73,7 +73,10 @@ def clerk() -> Iterator[Clerk]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            raw = self.rfile.read(length)
+            if len(raw) < length:
+                return  # whoever asked was killed before all of the question was sent
             with lock:
                 state.asked[raw.decode()] += 1
                 count = state.asked.total()
