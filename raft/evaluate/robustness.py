@@ -14,8 +14,7 @@ from random import Random
 from typing import Any, NamedTuple, TypeAlias
 
 from raft.evaluate.metrics import EXACT_MATCH, F1, REFUSED, cluster_of, score
-from raft.evaluate.statistics import questions_needed, smallest_difference, verdict
-from raft.evaluate.summary import Comparison, Interval, Robustness, Ruler, interval_of, interval_text
+from raft.evaluate.summary import Interval, Robustness, Ruler, Tested, interval_of, interval_text, settled
 from raft.examples.distractors import Pool, choose_distractors
 from raft.text import contains_answer
 from raft.types import DistractorKind, Passage, Prediction, Question
@@ -172,13 +171,15 @@ def summarise_trials(
         compared=len(compared),
         arms=arms,
         left_out={arm: [f"{probe}: {value}" for probe, value in some] for arm, some in left_out.items() if some},
-        attacks=[
-            _attack(a, b, setting, values[a][setting][ATTACKED], values[b][setting][ATTACKED], clusters, ruler)
-            for a, b in _ATTACK_PAIRS
-            if a in values and b in values
-            for setting in values[a]
-            if setting.probe is Probe.INJECTED and setting in values[b]
-        ],
+        attacks=settled(
+            [
+                _attack(a, b, setting, values[a][setting][ATTACKED], values[b][setting][ATTACKED], clusters, ruler)
+                for a, b in _ATTACK_PAIRS
+                if a in values and b in values
+                for setting in values[a]
+                if setting.probe is Probe.INJECTED and setting in values[b]
+            ]
+        ),
     )
 
 
@@ -190,20 +191,12 @@ def _attack(
     theirs: Mapping[str, float],
     clusters: Mapping[str, str],
     ruler: Ruler,
-) -> Comparison:
+) -> Tested:
     """How much more often `a` resists than `b`: what the difference in attack success is with its sign turned."""
-    resisted = ruler.measure({id_: theirs[id_] - ours[id_] for id_ in sorted(ours)}, clusters, (-1.0, 1.0))
-    return Comparison(
-        a=a,
-        b=b,
-        metric="attack_resisted",
-        difference=resisted.mean,
-        low=resisted.low,
-        high=resisted.high,
-        verdict=f"instruction {setting.value}: " + verdict(a, b, "attack-resistance", resisted),
-        needed=questions_needed(resisted),
-        smallest=smallest_difference(resisted),
-    )
+    differences = {id_: theirs[id_] - ours[id_] for id_ in sorted(ours)}
+    resisted, p = ruler.measure(differences, clusters, (-1.0, 1.0)), ruler.chance(differences, clusters)
+    opening = f"instruction {setting.value}: "
+    return Tested(a, b, "attack_resisted", "attack-resistance", resisted, p, opening)
 
 
 TABLES = (

@@ -7,8 +7,9 @@ Questions about one document succeed or fail together, so documents are resample
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -20,6 +21,8 @@ Values: TypeAlias = NDArray[np.float64]
 _POWER = 0.8
 # A block of resamples holds at most this many numbers, so that memory stays small however many documents there are.
 _BLOCK = 4_000_000
+# Resamples of at most as many numbers (64 MB) are kept, since all metrics of all arms share them.
+_KEPT = 32_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,7 @@ def estimate(
     of 95 % at twelve), so its levels are widened as Hesterberg does for small samples (2015, "What Teachers Should Know
     about the Bootstrap", section 5.3, expanded percentile interval). Raises ValueError where there are no values.
     """
-    if not len(values) or len(values) != len(clusters):
-        raise ValueError(f"cannot estimate a mean from {len(values)} values in {len(clusters)} clusters")
-    _, member = np.unique(np.asarray(clusters), return_inverse=True)
-    sums = np.bincount(member, weights=values).astype(np.float64)
-    sizes = np.bincount(member).astype(np.float64)
+    sums, sizes = by_cluster(values, clusters)
     count = len(sums)
     mean = float(values.mean())
     if not enough_clusters(count, confidence):
@@ -74,16 +73,48 @@ def estimate(
     return Estimate(mean, float(low), float(high), len(values), count, spread, confidence)
 
 
+def by_cluster(values: Values, clusters: Sequence[str]) -> tuple[Values, Values]:
+    """Sum and number of the values of each cluster, in order of the clusters' names.
+
+    Raises ValueError where there are no values, or not one cluster for each.
+    """
+    if not len(values) or len(values) != len(clusters):
+        raise ValueError(f"cannot estimate a mean from {len(values)} values in {len(clusters)} clusters")
+    _, member = np.unique(np.asarray(clusters), return_inverse=True)
+    return np.bincount(member, weights=values).astype(np.float64), np.bincount(member).astype(np.float64)
+
+
 def _resampled_means(sums: Values, sizes: Values, samples: int, seed: int) -> Values:
     """Means [samples] of as many clusters as there are, drawn with replacement."""
-    rng = np.random.default_rng(seed)
-    count = len(sums)
-    block = max(1, _BLOCK // count)
     means = []
-    for start in range(0, samples, block):
-        drawn = rng.integers(count, size=(min(block, samples - start), count))
-        means.append(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
+    for times in resamples(len(sums), samples, seed):
+        drawn = times @ np.stack([sums, sizes], axis=1)
+        means.append(drawn[:, 0] / drawn[:, 1])
     return np.concatenate(means)
+
+
+def resamples(clusters: int, samples: int, seed: int) -> Iterator[Values]:
+    """How often each cluster was drawn [resamples, clusters], a block at a time, `samples` resamples in all."""
+    kept = _kept_resamples(clusters, samples, seed) if clusters * samples <= _KEPT else None
+    for block in kept if kept is not None else _drawn(clusters, samples, seed):
+        yield block.astype(np.float64)
+
+
+@lru_cache(maxsize=4)
+def _kept_resamples(clusters: int, samples: int, seed: int) -> tuple[NDArray[np.uint16], ...]:
+    return tuple(_drawn(clusters, samples, seed))
+
+
+def _drawn(clusters: int, samples: int, seed: int) -> Iterator[NDArray[np.uint16]]:
+    rng = np.random.default_rng(seed)
+    block = max(1, _BLOCK // clusters)
+    for start in range(0, samples, block):
+        rows = min(block, samples - start)
+        drawn = rng.integers(clusters, size=(rows, clusters))
+        drawn += np.arange(rows)[:, None] * clusters
+        times = np.bincount(drawn.ravel(), minlength=rows * clusters)
+        # A cluster is drawn once on average; 65,535 times in one resample it never is.
+        yield times.reshape(rows, clusters).astype(np.uint16)
 
 
 def smallest_difference(difference: Estimate) -> float | None:
@@ -106,17 +137,37 @@ def questions_needed(difference: Estimate) -> int | None:
     return max(1, math.ceil(difference.n * (smallest / abs(difference.mean)) ** 2))
 
 
-def verdict(a: str, b: str, label: str, difference: Estimate) -> str:
-    """One sentence that says whether arm `a` or arm `b` did better, in points of the metric called `label`."""
+def documents_needed(difference: Estimate) -> int | None:
+    """How many documents, with as many questions each, would show the observed difference with 80 % power.
+
+    None as for `questions_needed`.
+    """
+    smallest = smallest_difference(difference)
+    if smallest is None or difference.mean == 0:
+        return None
+    return max(1, math.ceil(difference.clusters * (smallest / abs(difference.mean)) ** 2))
+
+
+def leaves_zero_out(difference: Estimate) -> bool:
+    """Whether the interval, where there is one, lies on one side of zero."""
+    return difference.is_bounded and (difference.low > 0 or difference.high < 0)
+
+
+def verdict(a: str, b: str, label: str, difference: Estimate, corrected: float = 0.0) -> str:
+    """One sentence that says whether arm `a` or arm `b` did better, in points of the metric called `label`.
+
+    corrected: the p-value after the correction for all comparisons made with this one. An arm beats another where both
+    the interval and this value show it; where only the interval does, the sentence says that it may be chance.
+    """
     interval = f"{100 * difference.confidence:g} % interval"
-    if difference.is_bounded and (difference.low > 0 or difference.high < 0):
+    if leaves_zero_out(difference):
         sign = 1 if difference.low > 0 else -1
         winner, loser = (a, b) if sign > 0 else (b, a)
         low, high = sorted((sign * difference.low, sign * difference.high))
-        return (
-            f"{winner} beats {loser} by {points(sign * difference.mean)} {label} points, "
-            f"{interval} {points(low)} to {points(high)}"
-        )
+        by = f"{loser} by {points(sign * difference.mean)} {label} points, {interval} {points(low)} to {points(high)}"
+        if corrected <= 1 - difference.confidence:
+            return f"{winner} beats {by}"
+        return f"{winner} is ahead of {by}, which may be chance among so many comparisons (Holm's p {corrected:.2f})"
     opening = f"no difference shown between {a} and {b} ({points(difference.mean)} {label} points"
     if not difference.is_bounded:
         documents = "document is" if difference.clusters == 1 else "documents are"

@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
 from raft.evaluate.arms import MEANINGS
 from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, METRICS, REFUSED, cluster_of
 from raft.evaluate.models import Training
-from raft.evaluate.statistics import Estimate, estimate, questions_needed, smallest_difference, verdict
+from raft.evaluate.significance import holm, permutation_p
+from raft.evaluate.statistics import (
+    Estimate,
+    documents_needed,
+    estimate,
+    leaves_zero_out,
+    questions_needed,
+    smallest_difference,
+    verdict,
+)
 from raft.recipe import EvaluateSettings
 from raft.types import Prediction, Question, QuestionSource, Score
 
@@ -38,7 +47,11 @@ class Interval(TypedDict):
 
 
 class Comparison(TypedDict):
-    """Arm `a` minus arm `b`; `needed` questions would settle it, `smallest` is what these questions can settle."""
+    """Arm `a` minus arm `b`; `needed` questions would settle it, `smallest` is what these questions can settle.
+
+    p: from a permutation test over documents; corrected: by Holm's method, for all comparisons of the same list. shown:
+    whether both that and the interval tell the arms apart. n: questions, the same for both arms.
+    """
 
     a: str
     b: str
@@ -49,6 +62,12 @@ class Comparison(TypedDict):
     verdict: str
     needed: int | None
     smallest: float | None
+    n: int
+    documents: int
+    documents_needed: int | None
+    p: float
+    corrected: float
+    shown: bool
 
 
 class Regime(TypedDict):
@@ -108,6 +127,15 @@ class Ruler:
             self.settings.confidence,
             self.seed,
             bounds,
+        )
+
+    def chance(self, differences: Mapping[str, float], clusters: Mapping[str, str]) -> float:
+        """The p-value of paired differences by question id (see `permutation_p`)."""
+        return permutation_p(
+            np.array(list(differences.values()), dtype=np.float64),
+            [clusters[question_id] for question_id in differences],
+            self.settings.bootstrap_samples,
+            self.seed,
         )
 
 
@@ -211,7 +239,7 @@ def _seconds(predictions: Sequence[Prediction]) -> dict[str, float]:
 def _compare(
     scores: Sequence[Score], clusters: Mapping[str, str], ruler: Ruler, said: Callable[[str], str]
 ) -> list[Comparison]:
-    comparisons = []
+    tested = []
     arms = dict.fromkeys(score.arm for score in scores)
     rival = "raft" if "raft" in arms else "rag"
     own = [(rival, arm) for arm in arms if arm not in MEANINGS]
@@ -226,19 +254,46 @@ def _compare(
                 raise RuntimeError(f"{a} and {b} did not answer the same questions")
             paired = {question_id: left[question_id] - right[question_id] for question_id in shared}
             difference = ruler.measure(paired, clusters, (-1.0, 1.0))
-            comparisons.append(
-                Comparison(
-                    a=a,
-                    b=b,
-                    metric=metric,
-                    difference=difference.mean,
-                    low=difference.low,
-                    high=difference.high,
-                    verdict=said(verdict(a, b, label, difference)),
-                    needed=questions_needed(difference),
-                    smallest=smallest_difference(difference),
-                )
+            tested.append(Tested(a, b, metric, label, difference, ruler.chance(paired, clusters)))
+    return settled(tested, said)
+
+
+class Tested(NamedTuple):
+    """A difference between two arms with the p-value that it has alone; opening: what its verdict begins with."""
+
+    a: str
+    b: str
+    metric: str
+    label: str
+    difference: Estimate
+    p: float
+    opening: str = ""
+
+
+def settled(tested: Sequence[Tested], said: Callable[[str], str] = str) -> list[Comparison]:
+    """The comparisons of one list, corrected for each other (Holm). said: the whole sentence of a verdict."""
+    comparisons = []
+    for one, corrected in zip(tested, holm([one.p for one in tested]), strict=True):
+        difference = one.difference
+        comparisons.append(
+            Comparison(
+                a=one.a,
+                b=one.b,
+                metric=one.metric,
+                difference=difference.mean,
+                low=difference.low,
+                high=difference.high,
+                verdict=said(one.opening + verdict(one.a, one.b, one.label, difference, corrected)),
+                needed=questions_needed(difference),
+                smallest=smallest_difference(difference),
+                n=difference.n,
+                documents=difference.clusters,
+                documents_needed=documents_needed(difference),
+                p=one.p,
+                corrected=corrected,
+                shown=leaves_zero_out(difference) and corrected <= 1 - difference.confidence,
             )
+        )
     return comparisons
 
 

@@ -5,7 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from raft.evaluate.statistics import Estimate, estimate, questions_needed, smallest_difference, verdict
+from raft.evaluate import statistics
+from raft.evaluate.statistics import (
+    Estimate,
+    documents_needed,
+    estimate,
+    questions_needed,
+    smallest_difference,
+    verdict,
+)
 
 SETS = 500
 SAMPLES = 800
@@ -102,6 +110,24 @@ def test_a_verdict_says_who_won_or_what_is_missing(difference: Estimate, sentenc
     assert verdict("raft", "rag", "F1", difference) == sentence
 
 
+def test_an_interval_without_the_corrected_test_is_no_win() -> None:
+    difference = of(-0.081, -0.122, -0.04)
+    assert verdict("raft", "rag", "F1", difference, 0.05) == verdict("raft", "rag", "F1", difference)
+    assert verdict("raft", "rag", "F1", difference, 0.051) == (
+        "rag is ahead of raft by 8.1 F1 points, 95 % interval 4.0 to 12.2, "
+        "which may be chance among so many comparisons (Holm's p 0.05)"
+    )
+
+
+def test_resamples_are_the_same_kept_or_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, clusters = simulated(np.random.default_rng(6), 30, gain=0.0)
+    kept = measured(values, clusters)
+    monkeypatch.setattr(statistics, "_KEPT", 0)
+    assert measured(values, clusters) == kept
+    monkeypatch.setattr(statistics, "_BLOCK", 300)
+    assert measured(values, clusters) == kept
+
+
 def test_the_needed_questions_really_show_the_difference_four_times_in_five() -> None:
     rng = np.random.default_rng(4)
     gain = 0.1
@@ -119,3 +145,12 @@ def test_the_smallest_difference_shrinks_with_the_root_of_the_number_of_question
     assert smallest_difference(few) == pytest.approx((1.96 + 0.8416) * 0.04, rel=1e-3)
     assert smallest_difference(of(0.1, -1, 1, clusters=3)) is None
     assert questions_needed(of(0.0, 0, 0)) is None
+    assert documents_needed(of(0.0, 0, 0)) is None
+
+
+def test_documents_are_needed_in_proportion_to_questions() -> None:
+    difference = of(0.02, 0, 0, clusters=40, spread=0.02, n=400)
+    needed, documents = questions_needed(difference), documents_needed(difference)
+    assert needed is not None
+    assert documents is not None
+    assert documents == math.ceil(needed / 10)

@@ -74,6 +74,9 @@ def test_every_pair_of_arms_is_compared_in_both_metrics(world: Any, tmp_path: Pa
     assert summary["comparisons"][0]["verdict"].startswith(
         "raft beats rag by 66.7 F1 points, 95 % interval 66.7 to 66.7"
     )
+    first = summary["comparisons"][0]
+    assert (first["n"], first["documents"], first["p"], first["shown"]) == (9, 9, 2 / 512, True)
+    assert first["corrected"] == pytest.approx(10 * 2 / 512)
 
 
 def test_seen_questions_are_those_whose_documents_were_all_trained_on(world: Any, tmp_path: Path) -> None:
@@ -81,7 +84,11 @@ def test_seen_questions_are_those_whose_documents_were_all_trained_on(world: Any
     regimes = run(world, tmp_path / "evaluation", questions=[*world.questions, across]).summary["regimes"]
     assert {name: regime["questions"] for name, regime in regimes.items()} == {"seen": 3, "unseen": 7}
     assert regimes["seen"]["arms"]["base"]["exact_match"]["mean"] == pytest.approx(1 / 3)
-    assert regimes["unseen"]["comparisons"][0]["verdict"].startswith("on unseen documents, raft beats rag by ")
+    # Six documents that point the same way are enough for an interval, but not among ten comparisons.
+    first = regimes["unseen"]["comparisons"][0]
+    assert first["verdict"].startswith("on unseen documents, raft is ahead of rag by ")
+    assert first["verdict"].endswith("which may be chance among so many comparisons (Holm's p 0.31)")
+    assert (first["p"], first["corrected"], first["shown"]) == (2 / 64, 20 / 64, False)
     assert "3 documents are too few for an interval" in regimes["seen"]["comparisons"][0]["verdict"]
 
 
