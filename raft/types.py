@@ -62,7 +62,8 @@ class ScoredPassage:
 class Question:
     """A question with its accepted answers and its evidence as document ids, so that re-splitting keeps the labels.
 
-    context: the text that it was asked about; contexts: further ones, where it rests on several.
+    context: the text that it was asked about; contexts: further ones, where it rests on several. choices: the only
+    answers that there are, for a question with a closed set of them.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Question:
     unanswerable: bool = False
     kind: str = ""
     contexts: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     @property
     def all_contexts(self) -> tuple[str, ...]:
@@ -224,7 +226,10 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What one arm said to one question, with all that is needed to say it again."""
+    """What one arm said to one question, with all that is needed to say it again.
+
+    likelihood: the mean log-probability of its tokens, None where the model does not tell it.
+    """
 
     question_id: str
     arm: str
@@ -235,6 +240,7 @@ class Prediction:
     quotes: tuple[Quote, ...]
     abstained: bool
     seconds: float
+    likelihood: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

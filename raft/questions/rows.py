@@ -14,7 +14,9 @@ from raft.types import Question
 # Each row with its place in the file ("line 3"), which messages and records name.
 Rows = Iterable[tuple[str, Mapping[str, Any]]]
 
-FIELDS = frozenset({"id", "question", "answers", "document_ids", "context", "contexts", "unanswerable", "kind"})
+FIELDS = frozenset(
+    {"id", "question", "answers", "document_ids", "context", "contexts", "unanswerable", "kind", "choices"}
+)
 
 
 class Omission(StrEnum):
@@ -49,6 +51,8 @@ def question_row(question: Question) -> dict[str, Any]:
         row["unanswerable"] = True
     if question.kind:
         row["kind"] = question.kind
+    if question.choices:
+        row["choices"] = list(question.choices)
     return row
 
 
@@ -70,6 +74,10 @@ def question_of(row: Mapping[str, Any], where: str, *, make_id: bool = False) ->
         raise InputError(f"{where}: it has answers and is marked unanswerable: remove one of the two")
     if not unanswerable and not answers:
         raise InputError(f"{where}: 'answers' is missing or empty: add one, or \"unanswerable\": true")
+    choices = _strings(row, "choices", where)
+    if choices and not set(answers) <= set(choices):
+        odd = next(answer for answer in answers if answer not in choices)
+        raise InputError(f"{where}: its answer {odd!r} is none of its 'choices': write it as one of them")
     return Question(
         id=number,
         text=text,
@@ -79,6 +87,7 @@ def question_of(row: Mapping[str, Any], where: str, *, make_id: bool = False) ->
         unanswerable=bool(unanswerable),
         kind=_string(row, "kind", where) if row.get("kind") else "",
         contexts=_strings(row, "contexts", where),
+        choices=choices,
     )
 
 

@@ -20,8 +20,8 @@ _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 def delimited_rows(path: Path) -> Rows:
     """The rows of a CSV or TSV file with a header; rows are counted as spreadsheets do, the header being row 1.
 
-    `answers`, `document_ids` and `contexts` hold several when parted by |. Raises InputError for a header or row that
-    cannot be read without guessing.
+    `answers`, `document_ids`, `contexts` and `choices` hold several when parted by |. Raises InputError for a header or
+    row that cannot be read without guessing.
     """
     header: list[str] = []
     for number, cells in _records(path):
@@ -84,7 +84,7 @@ def _fields(cells: Mapping[str, str], where: str) -> dict[str, Any]:
             "parts several, or give this question as JSON Lines"
         )
     row: dict[str, Any] = dict(filled)
-    for name in ("answers", "document_ids", "contexts"):
+    for name in ("answers", "document_ids", "contexts", "choices"):
         if name in filled:
             row[name] = [part.strip() for part in filled[name].split(_BETWEEN)]
     if "unanswerable" in filled:

@@ -42,11 +42,13 @@ def test_questions_keep_the_order_of_their_file_and_other_fields_are_left_alone(
     path = written(
         tmp_path / "q.jsonl",
         '{"id": "b", "question": "B?", "answers": ["x", "y"], "asked_by": "Ilse"}',
+        '{"id": "c", "question": "C?", "answers": ["x"], "choices": ["x", "y"]}',
         "",
         '{"id": "a", "question": "A?", "answers": [], "unanswerable": true, "document_ids": []}',
     )
     assert read_questions(path) == [
         Question("b", "B?", ("x", "y")),
+        Question("c", "C?", ("x",), choices=("x", "y")),
         Question("a", "A?", unanswerable=True),
     ]
 
@@ -65,6 +67,11 @@ def test_questions_keep_the_order_of_their_file_and_other_fields_are_left_alone(
         ('{"id": "1", "question": "Q?", "unanswerable": "false"}', "must be true or false, not 'false'"),
         ('{"id": "1", "question": "Q?", "answers": ["x"], "document_ids": "a.md"}', "'document_ids' must be a list"),
         ('{"id": "0", "question": "Q?", "answers": ["x"]}', "id '0' is already used in line 1"),
+        (
+            '{"id": "1", "question": "Q?", "answers": ["x"], "choices": ["y"]}',
+            "its answer 'x' is none of its 'choices'",
+        ),
+        ('{"id": "1", "question": "Q?", "answers": ["x"], "choices": "x"}', "'choices' must be a list"),
         ('["id"]', "expected a JSON object"),
         ("{", "not valid JSON"),
     ],
