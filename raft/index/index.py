@@ -128,6 +128,26 @@ class Index:
         embedder = self._loaded_embedder()
         return [length <= embedder.window for length in embedder.count_tokens(questions)]
 
+    def rankings(self, questions: Sequence[str], k: int) -> dict[RetrievalMode, list[list[ScoredPassage]]]:
+        """The `k` best passages for each question by every mode, best first, without reranking or diversity.
+
+        For comparing the modes with each other. An index that is searched by words alone gives that mode alone, since
+        its questions may be longer than the embedder reads. Raises what `retrieve` raises.
+        """
+        if k < 1:
+            raise InputError(f"k is {k}: ask for at least 1 passage")
+        depth = max(k, self._how.candidates)
+        lexical = self._words.search(questions, depth, None)
+        if self._how.mode is RetrievalMode.LEXICAL:
+            return {RetrievalMode.LEXICAL: [self._scored([one])[:k] for one in lexical]}
+        dense = self._vectors.search(self._loaded_embedder().encode(questions), depth, None)
+        pairs = list(zip(dense, lexical, strict=True))
+        return {
+            RetrievalMode.DENSE: [self._scored([one])[:k] for one, _ in pairs],
+            RetrievalMode.LEXICAL: [self._scored([one])[:k] for _, one in pairs],
+            RetrievalMode.HYBRID: [self._scored(both)[:k] for both in pairs],
+        }
+
     def _scored(self, rankings: Sequence[Ranking]) -> list[ScoredPassage]:
         scores = dict(rankings[0])
         if len(rankings) > 1:

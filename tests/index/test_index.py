@@ -63,6 +63,13 @@ def test_each_mode_finds_the_right_document(index: Index, mode: RetrievalMode) -
         assert passages[0].score >= passages[-1].score > 0
 
 
+def test_all_modes_side_by_side_are_each_mode_alone(index: Index) -> None:
+    found = index.rankings(QUESTIONS, 2)
+    assert found == {mode: index.retrieve(QUESTIONS, 2, mode) for mode in RetrievalMode}
+    with pytest.raises(InputError, match="k is 0"):
+        index.rankings(QUESTIONS, 0)
+
+
 def test_meaning_finds_what_shares_no_word(index: Index) -> None:
     dense, lexical = (
         index.retrieve(QUESTIONS[:1], 1, mode)[0] for mode in (RetrievalMode.DENSE, RetrievalMode.LEXICAL)
