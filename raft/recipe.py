@@ -284,6 +284,10 @@ class EvaluateSettings(Settings):
     robustness_questions: Count = Field(100, description="questions drawn for that, of those whose oracle is known")
     shots: Count = Field(2, description="worked examples in the prompts of few-shot")
     confidence: float = Field(0.95, gt=0, lt=1, description="level of the intervals")
+    judge: str = Field("", description="model that also judges answers, such as openai:MODEL@URL, or nothing")
+    min_confidence: Share = Field(
+        0.0, description="refuse where the mean probability of the words of an answer is lower, in serving too"
+    )
 
 
 class Recipe(Settings):

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from raft.artifacts import hash_json, versions
 from raft.citations import check_citations
 from raft.journal import Journal
-from raft.models.generator import Decoding, Generation, Generator
+from raft.models.generator import Decoding, Generation, Generator, is_unsure
 from raft.progress import Progress
 from raft.prompts import (
     Prompt,
@@ -46,8 +46,14 @@ class Case:
 class Respondent:
     """A loaded model and what it has said so far in this evaluation, by prompt."""
 
-    def __init__(self, generator: Generator, identity: str, decoding: Decoding, journal: Journal) -> None:
-        """identity: sha256 of the weights. decoding: greedy, so that one answer a prompt is enough."""
+    def __init__(
+        self, generator: Generator, identity: str, decoding: Decoding, journal: Journal, min_confidence: float = 0.0
+    ) -> None:
+        """identity: sha256 of the weights. decoding: greedy, so that one answer a prompt is enough.
+
+        min_confidence: what the model is less sure of counts as a refusal, as it will when served.
+        """
+        self._min_confidence = min_confidence
         self._generator, self._decoding, self._journal = generator, decoding, journal
         self._work = hash_json([identity, versions(), asdict(decoding)])
         self._said: dict[Prompt, Generation] = {}
@@ -57,7 +63,8 @@ class Respondent:
 
         Which prompts are written together depends on the cases alone and never on what the journal holds already, so
         that an evaluation that goes on after a kill ends with the answers of one that ran through. Raises ModelError
-        where a prompt does not fit the model, since nothing is ever cut.
+        where a prompt does not fit the model, since nothing is ever cut, or where a confidence is asked for and the
+        model does not tell it.
         """
         prompts = [case.prompt(self._generator.style) for case in cases]
         first: dict[Prompt, Case] = {}
@@ -78,7 +85,7 @@ class Respondent:
                         advance(len(chunk) - len(asked))
                     self._note(asked, self._generator.generate(asked, self._decoding, advance), first)
                 self._said |= {prompt: Generation(**self._journal[self._key(prompt)]["said"]) for prompt in chunk}
-        return [_prediction(case, prompt, self._said[prompt]) for case, prompt in zip(cases, prompts, strict=True)]
+        return [self._prediction(case, prompt) for case, prompt in zip(cases, prompts, strict=True)]
 
     @property
     def _paid(self) -> bool:
@@ -105,19 +112,20 @@ class Respondent:
     def _key(self, prompt: Prompt) -> str:
         return hash_json([self._work, prompt.system, prompt.user])
 
-
-def _prediction(case: Case, prompt: Prompt, generation: Generation) -> Prediction:
-    parsed = parse_answer(generation.text)
-    passages = case.passages or ()
-    checked = check_citations(parsed, passages)
-    return Prediction(
-        question_id=case.question.id,
-        arm=case.arm,
-        passage_ids=tuple(passage.id for passage in passages),
-        prompt=prompt.text,
-        text=generation.text,
-        answer=checked.answer,
-        quotes=checked.quotes,
-        abstained=parsed.abstained,
-        seconds=generation.seconds,
-    )
+    def _prediction(self, case: Case, prompt: Prompt) -> Prediction:
+        generation = self._said[prompt]
+        parsed = parse_answer(generation.text)
+        passages = case.passages or ()
+        checked = check_citations(parsed, passages)
+        return Prediction(
+            question_id=case.question.id,
+            arm=case.arm,
+            passage_ids=tuple(passage.id for passage in passages),
+            prompt=prompt.text,
+            text=generation.text,
+            answer=checked.answer,
+            quotes=checked.quotes,
+            abstained=parsed.abstained or is_unsure(generation.likelihood, self._min_confidence),
+            seconds=generation.seconds,
+            likelihood=generation.likelihood,
+        )

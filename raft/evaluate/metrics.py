@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from raft.evaluate.labels import gold_label, labels_of, read_label
+from raft.evaluate.values import has_value, same_value
 from raft.prompts import parse_answer
 from raft.text import contains_answer, exact_match, token_f1
 from raft.types import Prediction, Question, Score, ScoredPassage
+
+_WORDS = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +35,37 @@ QUOTES = Metric(
     "quote_verified", "Quotes verified", "share of an answer's quotes that stand word for word in their passage"
 )
 METRICS = (F1, EXACT_MATCH, CONTAINS, REFUSED, ABSTAINED, QUOTES)
+ROUGE_L = Metric("rouge_l", "ROUGE-L", "longest run of words, with gaps, shared with the closest accepted answer")
+SAME_VALUE = Metric("same_value", "Same value", "of numbers and dates the value of an accepted answer, however written")
+ACCURACY = Metric("label_accuracy", "Label accuracy", "questions for yes or no, or with choices: the accepted label")
+REFUSED_WITHOUT = Metric(
+    "refused_without_passage", "Refused without passage", "answerable questions without their passage that were refused"
+)
+CITATION_PRECISION = Metric("citation_precision", "Citation precision", "share of the quoted passages that are right")
+CITATION_RECALL = Metric(
+    "citation_recall", "Citation recall", "share of the documents with a right passage that an answer quotes"
+)
+SUPPORTED = Metric("supported", "Supported", "answers with quotes of which one holds the answer itself")
+JUDGED = Metric("judged_correct", "Judged correct", "answers that the judging model calls right")
+MORE_METRICS = (
+    ROUGE_L,
+    SAME_VALUE,
+    ACCURACY,
+    JUDGED,
+    REFUSED_WITHOUT,
+    CITATION_PRECISION,
+    CITATION_RECALL,
+    SUPPORTED,
+)
+ALL_METRICS = (*METRICS, *MORE_METRICS)
 
 
 def score(question: Question, prediction: Prediction) -> dict[str, float]:
     """The metrics that apply to this prediction; one that does not is absent, never zero.
 
-    Only answerable questions have exact match, F1 and the like, and refusing one scores 0. Quotes count as the model
-    wrote them, so that a quote of words that are nowhere lowers `quote_verified`.
+    Only answerable questions have exact match, F1 and the like, and refusing one scores 0. Value and label apply where
+    an accepted answer is a number or date, or one of a closed set. Quotes count as the model wrote them, so that a
+    quote of words that are nowhere lowers `quote_verified`.
     """
     metrics: dict[str, float] = {}
     if question.unanswerable:
@@ -47,10 +76,36 @@ def score(question: Question, prediction: Prediction) -> dict[str, float]:
         metrics[EXACT_MATCH.name] = exact_match(prediction.answer, question.answers) if given else 0.0
         metrics[CONTAINS.name] = float(given and contains_answer(prediction.answer, question.answers))
         metrics[REFUSED.name] = float(prediction.abstained)
+        metrics[ROUGE_L.name] = rouge_l(prediction.answer, question.answers) if given else 0.0
+        if has_value(question.answers):
+            same = metrics[EXACT_MATCH.name] or same_value(prediction.answer, question.answers)
+            metrics[SAME_VALUE.name] = float(given and bool(same))
+        if (gold := gold_label(question)) is not None:
+            metrics[ACCURACY.name] = float(given and read_label(prediction.answer, labels_of(question)) == gold)
     claimed = len(parse_answer(prediction.text).quotes)
     if claimed:
         metrics[QUOTES.name] = len(prediction.quotes) / claimed
     return metrics
+
+
+def rouge_l(answer: str, accepted: Sequence[str]) -> float:
+    """Best ROUGE-L F-measure, 0 to 1, of the answer and an accepted one (Lin 2004, section 3.2, with beta 1).
+
+    Words are compared without case and not stemmed, as the package rouge-score does it by default.
+    """
+    ours = _WORDS.findall(answer.lower())
+    return max((_subsequence_f(ours, _WORDS.findall(other.lower())) for other in accepted), default=0.0)
+
+
+def _subsequence_f(ours: Sequence[str], theirs: Sequence[str]) -> float:
+    if not ours or not theirs:
+        return 0.0
+    longest = [0] * (len(theirs) + 1)
+    for word in ours:
+        before = longest.copy()
+        for place, other in enumerate(theirs, 1):
+            longest[place] = before[place - 1] + 1 if word == other else max(before[place], longest[place - 1])
+    return 2 * longest[-1] / (len(ours) + len(theirs))
 
 
 def retrieval_score(question: Question, retrieved: Sequence[ScoredPassage]) -> dict[str, float]:
@@ -70,11 +125,16 @@ def cluster_of(question: Question) -> str:
     return question.document_ids[0] if question.document_ids else f"question {question.id}"
 
 
-def score_all(questions: Mapping[str, Question], predictions: Iterable[Prediction]) -> list[Score]:
-    """One score a prediction, joined to its question by id."""
+def score_all(
+    questions: Mapping[str, Question],
+    predictions: Iterable[Prediction],
+    also: Callable[[Question, Prediction], Mapping[str, float]] = lambda question, prediction: {},
+) -> list[Score]:
+    """One score a prediction, joined to its question by id; `also`: what else is measured of each."""
     scores = []
     for prediction in predictions:
         question = questions[prediction.question_id]
         document_id = question.document_ids[0] if question.document_ids else ""
-        scores.append(Score(question.id, document_id, prediction.arm, score(question, prediction)))
+        metrics = {**score(question, prediction), **also(question, prediction)}
+        scores.append(Score(question.id, document_id, prediction.arm, metrics))
     return scores

@@ -11,7 +11,7 @@ from raft.artifacts import Stage, hash_json, verified
 from raft.errors import ArtifactError, InputError
 from raft.evaluate.arms import BASE, FEW_SHOT, arms_for, meaning, read_arm
 from raft.evaluate.models import Contestant, Entrant, read_added, read_contestants, shared_base
-from raft.models.weights import public_name, weights_fingerprint
+from raft.models.weights import MINI, is_endpoint, public_name, weights_fingerprint
 from raft.questions import QuestionFile, question_row
 from raft.recipe import EvaluateSettings
 from raft.types import Arm, Question, QuestionSource
@@ -39,6 +39,7 @@ class Plan:
         # An arm of the user's own may name a folder.
         named = (text.rpartition(",") for text in self.settings.arms)
         said["arms"] = ["".join((*_public(before), comma, after)) if comma else after for before, comma, after in named]
+        said["judge"] = public_name(self.settings.judge)
         return {**said, "seed": self.seed, "source": str(self.source)}
 
     @property
@@ -96,6 +97,10 @@ def make_plan(
     }
     if file.left_out:
         inputs["left out"] = hash_json(file.omissions)
+    if settings.judge == MINI:
+        raise InputError(f"evaluate.judge is '{MINI}', which cannot judge: name a model that follows instructions")
+    if settings.judge:
+        inputs["judge"] = weights_fingerprint(settings.judge)
     if FEW_SHOT in further:
         inputs["examples"] = _examples_digest(examples, index_dir, index_digest)
     tuned = [*contestants, *(one for one in added if isinstance(one, Contestant))]
@@ -103,6 +108,9 @@ def make_plan(
         Entrant(BASE, base, None, inputs["base model"]),
         *(one.entrant if isinstance(one, Contestant) else one for one in (*contestants, *added)),
     ]
+    silent = [entrant.base for entrant in entrants if is_endpoint(entrant.base)]
+    if settings.min_confidence > 0 and silent:
+        raise InputError(f"{silent[0]} does not tell how likely its answers are: set evaluate.min_confidence to 0")
     arms = arms_for(models, further)
     return Plan(asked, file.omissions, tuned, entrants, arms, base, settings, seed, source, inputs)
 

@@ -18,7 +18,8 @@ from raft.evaluate.metrics import EXACT_MATCH, F1, METRICS
 from raft.evaluate.models import Contestant
 from raft.evaluate.robustness import robustness_note, robustness_tables
 from raft.evaluate.sections import REGIMES, outcome, sections
-from raft.evaluate.summary import Comparison, Summary, interval_text
+from raft.evaluate.summary import Comparison, Interval, Summary, interval_text
+from raft.evaluate.tables import detail_tables
 from raft.models.weights import public_name
 from raft.types import QuestionSource
 
@@ -58,7 +59,7 @@ def report_markdown(summary: Summary, provenance: Provenance) -> str:
     """The report without the questions."""
     metrics = [metric for metric in METRICS if any(metric.name in arm for arm in summary["arms"].values())]
     arms = [
-        (name, provenance.meanings[name], *(interval_text(values.get(metric.name)) for metric in metrics))
+        (name, provenance.meanings[name], _n(values), *(interval_text(values.get(metric.name)) for metric in metrics))
         for name, values in summary["arms"].items()
     ]
     parts = [
@@ -66,8 +67,9 @@ def report_markdown(summary: Summary, provenance: Provenance) -> str:
         "\n".join(f"- {comparison['verdict']}" for comparison in _headlines(summary)) or "There is nothing to compare.",
         f"{_counts(summary)} {_origin(summary)}",
         "## Arms",
-        f"In points out of 100, with {level(summary)} intervals over documents.",
-        _table([("Arm", "What it is", *(metric.label for metric in metrics)), *arms]),
+        f"In points out of 100, with {level(summary)} intervals over documents; n counts the answerable questions that "
+        "an arm was asked.",
+        _table([("Arm", "What it is", "n", *(metric.label for metric in metrics)), *arms]),
     ]
     for name, regime in summary["regimes"].items():
         rows = [
@@ -87,6 +89,8 @@ def report_markdown(summary: Summary, provenance: Provenance) -> str:
         parts += ["## Robustness", robustness_note(robustness)]
         parts += [part for title, rows in robustness_tables(robustness) for part in (f"### {title}", _table(rows))]
         parts += ["\n".join(f"- {one['verdict']}" for one in robustness["attacks"])] if robustness["attacks"] else []
+    for table in detail_tables(summary):
+        parts += [f"## {table.title}", table.note, _table(table.rows)]
     if summary.get("training"):
         parts += ["## Training", _table(_training(summary))]
     parts += ["## Made from", _table([("Setting", "Value"), *provenance.rows()])]
@@ -155,6 +159,10 @@ def _counts(summary: Summary) -> str:
 
 def _origin(summary: Summary) -> str:
     return _ORIGINS[QuestionSource(summary["source"])]
+
+
+def _n(metrics: Mapping[str, Interval]) -> str:
+    return str(metrics[F1.name]["n"]) if F1.name in metrics else ""
 
 
 def _training(summary: Summary) -> list[tuple[str, ...]]:

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, NamedTuple, TypeAlias
 
 from raft.evaluate.metrics import EXACT_MATCH, F1, REFUSED, cluster_of, score
-from raft.evaluate.summary import Interval, Robustness, Ruler, Tested, interval_of, interval_text, settled
+from raft.evaluate.summary import Interval, Robustness, Ruler, Tested, interval_text, settled
 from raft.examples.distractors import Pool, choose_distractors
 from raft.text import contains_answer
 from raft.types import DistractorKind, Passage, Prediction, Question
@@ -162,8 +162,7 @@ def summarise_trials(
     for arm, settings in values.items():
         for (probe, value), by_metric in settings.items():
             arms.setdefault(arm, {}).setdefault(str(probe), {})[value] = {
-                metric: interval_of(ruler.measure(dict(sorted(found.items())), clusters, (0.0, 1.0)))
-                for metric, found in by_metric.items()
+                metric: ruler.interval(dict(sorted(found.items())), clusters) for metric, found in by_metric.items()
             }
     compared = {trial.prediction.question_id for trial in trials if trial.setting.probe is not Probe.COUNT}
     return Robustness(

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
 from raft.evaluate.arms import MEANINGS
-from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, METRICS, REFUSED, cluster_of
+from raft.evaluate.details import Details
+from raft.evaluate.judging import Judge
+from raft.evaluate.measuring import Interval as Interval
+from raft.evaluate.measuring import Ruler as Ruler
+from raft.evaluate.measuring import by_arm, values_of
+from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, REFUSED, cluster_of
 from raft.evaluate.models import Training
-from raft.evaluate.significance import holm, permutation_p
+from raft.evaluate.significance import holm
 from raft.evaluate.statistics import (
     Estimate,
     documents_needed,
-    estimate,
     leaves_zero_out,
     questions_needed,
     smallest_difference,
     verdict,
 )
-from raft.recipe import EvaluateSettings
 from raft.types import Prediction, Question, QuestionSource, Score
 
 # What people want to know, the most wanted first; the report opens with the first that could be made.
@@ -35,15 +37,6 @@ CAVEATS = {
     QuestionSource.HELD_OUT_WRITTEN: "; this rests on questions that the tool wrote",
     QuestionSource.HELD_OUT_GIVEN: "; this rests on the part of the training questions that was held out",
 }
-
-
-class Interval(TypedDict):
-    """A mean over `n` questions with the limits of its interval, all from 0 to 1."""
-
-    mean: float
-    low: float
-    high: float
-    n: int
 
 
 class Comparison(TypedDict):
@@ -91,8 +84,8 @@ class Robustness(TypedDict):
     attacks: list[Comparison]
 
 
-class Summary(TypedDict):
-    """What `summary.json` holds; `training` is by the name of the tuned model."""
+class Overview(TypedDict):
+    """The means of the arms and their comparisons; `training` is by the name of the tuned model."""
 
     questions: int
     answerable: int
@@ -109,34 +102,10 @@ class Summary(TypedDict):
     training: NotRequired[dict[str, Training]]
 
 
-@dataclass(frozen=True, slots=True)
-class Ruler:
-    """How every interval of one evaluation is measured."""
+class Summary(Overview, Details):
+    """What `summary.json` holds; judge: None where nobody was asked to judge."""
 
-    settings: EvaluateSettings
-    seed: int
-
-    def measure(
-        self, values: Mapping[str, float], clusters: Mapping[str, str], bounds: tuple[float, float]
-    ) -> Estimate:
-        """The mean of values by question id; `clusters` names the document of each id."""
-        return estimate(
-            np.array(list(values.values()), dtype=np.float64),
-            [clusters[question_id] for question_id in values],
-            self.settings.bootstrap_samples,
-            self.settings.confidence,
-            self.seed,
-            bounds,
-        )
-
-    def chance(self, differences: Mapping[str, float], clusters: Mapping[str, str]) -> float:
-        """The p-value of paired differences by question id (see `permutation_p`)."""
-        return permutation_p(
-            np.array(list(differences.values()), dtype=np.float64),
-            [clusters[question_id] for question_id in differences],
-            self.settings.bootstrap_samples,
-            self.seed,
-        )
+    judge: Judge | None
 
 
 def regime_of(question: Question, seen: AbstractSet[str]) -> str | None:
@@ -154,8 +123,8 @@ def summarise(
     seen: AbstractSet[str],
     ruler: Ruler,
     source: QuestionSource,
-) -> Summary:
-    """Everything that the scores say.
+) -> Overview:
+    """What the scores say of the arms and of their differences.
 
     retrieval: recall and hit by question id. seen: the documents that tuning saw; where it is empty, because nothing
     was tuned, there are no regimes. source: where the questions come from, which every verdict says unless they were
@@ -172,48 +141,24 @@ def summarise(
         ids = {question.id for question in questions if regime_of(question, seen) == name}
         chosen = [score for score in scores if score.question_id in ids]
         if ids:
-            arms = _by_arm(chosen, clusters, ruler)
+            arms = by_arm(chosen, clusters, ruler)
             regimes[name] = Regime(
                 questions=len(ids), arms=arms, comparisons=compared(chosen, f"on {name} documents, ")
             )
     answerable = sum(not question.unanswerable for question in questions)
-    return Summary(
+    return Overview(
         questions=len(questions),
         answerable=answerable,
         unanswerable=len(questions) - answerable,
         source=str(source),
         confidence=ruler.settings.confidence,
         top_k=ruler.settings.top_k,
-        arms=_by_arm(scores, clusters, ruler),
+        arms=by_arm(scores, clusters, ruler),
         seconds=_seconds(predictions),
         regimes=regimes,
         retrieval=_retrieval(retrieval, clusters, ruler),
         comparisons=compared(scores, ""),
     )
-
-
-def _values(scores: Sequence[Score], arm: str, metric: str) -> dict[str, float]:
-    """One metric of one arm by question id, in order of ids, so that the order of rows never changes a result."""
-    found = {
-        score.question_id: score.metrics[metric] for score in scores if score.arm == arm and metric in score.metrics
-    }
-    return dict(sorted(found.items()))
-
-
-def interval_of(measured: Estimate) -> Interval:
-    """An estimate as `summary.json` holds it."""
-    return Interval(mean=measured.mean, low=measured.low, high=measured.high, n=measured.n)
-
-
-def _by_arm(scores: Sequence[Score], clusters: Mapping[str, str], ruler: Ruler) -> dict[str, dict[str, Interval]]:
-    return {
-        arm: {
-            metric.name: interval_of(ruler.measure(values, clusters, (0.0, 1.0)))
-            for metric in METRICS
-            if (values := _values(scores, arm, metric.name))
-        }
-        for arm in dict.fromkeys(score.arm for score in scores)
-    }
 
 
 def _retrieval(
@@ -223,7 +168,7 @@ def _retrieval(
     if not known:
         return {}
     return {
-        name: interval_of(ruler.measure({one: values[name] for one, values in known.items()}, clusters, (0.0, 1.0)))
+        name: ruler.interval({one: values[name] for one, values in known.items()}, clusters)
         for name in ("recall", "hit")
     }
 
@@ -245,7 +190,7 @@ def _compare(
     own = [(rival, arm) for arm in arms if arm not in MEANINGS]
     for metric, label in _COMPARED.items():
         for a, b in (*PAIRS, *FURTHER_PAIRS, *own):
-            left, right = _values(scores, a, metric), _values(scores, b, metric)
+            left, right = values_of(scores, a, metric), values_of(scores, b, metric)
             if not left or not right:
                 continue
             # An arm that is shown the oracle answers only where that is known.

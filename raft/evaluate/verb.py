@@ -21,11 +21,16 @@ from raft.errors import InputError, TooLongError
 from raft.evaluate.answering import Case, Respondent
 from raft.evaluate.arms import FEW_SHOT, Shown, cases_for
 from raft.evaluate.browse import Record
+from raft.evaluate.details import by_document, detail, outcomes
+from raft.evaluate.evidence import Evidence, evidence_score
+from raft.evaluate.judging import Judge, judge_all
 from raft.evaluate.metrics import retrieval_score, score_all
 from raft.evaluate.planning import Plan, make_plan
 from raft.evaluate.report import Provenance, report_html, report_markdown
+from raft.evaluate.retrieval import CONSIDERED, SearchedInWays
 from raft.evaluate.robustness import DEPTH, Probes, Setting, Subject, Trial, judge, sample, summarise_trials, surface
 from raft.evaluate.summary import Ruler, Summary, summarise
+from raft.evaluate.taxonomy import Outcome
 from raft.examples.evidence import evidence_pools, find_oracle
 from raft.examples.rows import worked_examples
 from raft.journal import Journal
@@ -121,26 +126,35 @@ def evaluate(
     notes = out.absolute().with_name(f".{out.name}.journal.jsonl")
     with Journal(notes, durable=plan.is_paid) as journal:
         predictions, tried = _predict(plan, shown, probes, journal, load, progress)
-        scores = score_all({question.id: question for question in plan.questions}, predictions)
-        seen = frozenset[str]().union(*(one.model.document_ids for one in plan.contestants))
-        summary = summarise(
-            plan.questions,
+        by_id = {question.id: question for question in plan.questions}
+        evidence = Evidence(index.documents, {passage.id: passage for passage in index.passages})
+        scores = score_all(
+            by_id,
             predictions,
-            scores,
-            {
-                question.id: retrieval_score(question, found)
-                for question, found in zip(plan.questions, retrieved, strict=True)
-            },
-            seen,
-            Ruler(settings, seed),
-            source,
+            lambda one, said: evidence_score(one, said, evidence.right_passages(one, said.passage_ids)),
         )
+        judged_by: Judge | None = None
+        if settings.judge:
+            judged = judge_all(by_id, predictions, scores, load(settings.judge, None), progress)
+            scores = judged.scores
+            judged_by = Judge(model=public_name(settings.judge), asked=judged.asked, failed=judged.failed)
+        seen = frozenset[str]().union(*(one.model.document_ids for one in plan.contestants))
+        ruler = Ruler(settings, seed)
+        retrieval = {
+            question.id: retrieval_score(question, hits)
+            for question, hits in zip(plan.questions, retrieved, strict=True)
+        }
+        overview = summarise(plan.questions, predictions, scores, retrieval, seen, ruler, source)
+        texts = [question.text for question in plan.questions]
+        rankings = index.rankings(texts, CONSIDERED) if isinstance(index, SearchedInWays) else {}
+        told = outcomes(plan.questions, evidence, predictions, scores)
+        summary: Summary = {**overview, **detail(plan.questions, told, scores, rankings, ruler), "judge": judged_by}
         if settings.robustness:
-            summary["robustness"] = summarise_trials(tried.trials, subjects, tried.left_out, Ruler(settings, seed))
+            summary["robustness"] = summarise_trials(tried.trials, subjects, tried.left_out, ruler)
         summary["training"] = {public_name(one.name): one.training for one in plan.contestants}
         further = {one.id: one for one in shown.oracles.values()}
         record = Record(plan.questions, retrieved, predictions, scores, seen, further)
-        _write(plan, record, tried.trials, summary, out)
+        _write(plan, record, _Rows(told, tried.trials), summary, out)
         journal.finish()
     return Evaluation(summary, out)
 
@@ -219,7 +233,7 @@ def _predict(
     progress: Progress,
 ) -> tuple[list[Prediction], _Tried]:
     """All arms in their order, one model in memory at a time and each loaded once."""
-    decoding = Decoding(max_new_tokens=plan.settings.max_new_tokens, seed=plan.seed)
+    decoding = Decoding(max_new_tokens=plan.settings.max_new_tokens, seed=plan.seed, weigh=True)
     by_arm: dict[str, list[Prediction]] = {}
     tried = _Tried()
     for entrant in plan.entrants:
@@ -227,7 +241,7 @@ def _predict(
         with progress.task(f"Load {entrant.base}{tuned}", 1) as advance:
             generator = load(entrant.base, entrant.folder)
             advance(1)
-        respondent = Respondent(generator, entrant.identity, decoding, journal)
+        respondent = Respondent(generator, entrant.identity, decoding, journal, plan.settings.min_confidence)
         for arm in plan.using(entrant):
             cases = cases_for(arm, plan.questions, shown)
             by_arm[arm.name] = respondent.answer(cases, progress, f"Answer as {arm.name}")
@@ -251,7 +265,15 @@ def _try(arm: Arm, probes: Probes, respondent: Respondent, tried: _Tried, progre
             advance(len(cases))
 
 
-def _write(plan: Plan, record: Record, trials: Sequence[Trial], summary: Summary, out: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What stands in files of its own besides the record: every prediction with its outcome, and the trials."""
+
+    told: Sequence[tuple[Prediction, Outcome]]
+    trials: Sequence[Trial]
+
+
+def _write(plan: Plan, record: Record, rows: _Rows, summary: Summary, out: Path) -> None:
     provenance = Provenance(plan.recorded, plan.inputs, plan.contestants, plan.meanings)
     with writing(out, Stage.EVALUATION) as draft:
         write_jsonl(draft.path / "predictions.jsonl", (asdict(prediction) for prediction in record.predictions))
@@ -262,8 +284,13 @@ def _write(plan: Plan, record: Record, trials: Sequence[Trial], summary: Summary
                 for one in record.scores
             ),
         )
-        if trials:
-            write_jsonl(draft.path / "robustness.jsonl", (trial.row() for trial in trials))
+        write_jsonl(
+            draft.path / "outcomes.jsonl",
+            ({"question_id": one.question_id, "arm": one.arm, "outcome": str(outcome)} for one, outcome in rows.told),
+        )
+        write_jsonl(draft.path / "documents.jsonl", by_document(record.scores))
+        if rows.trials:
+            write_jsonl(draft.path / "robustness.jsonl", (trial.row() for trial in rows.trials))
         text = json.dumps(summary, indent=2, ensure_ascii=False)
         (draft.path / "summary.json").write_text(text + "\n", encoding="utf-8")
         (draft.path / "report.md").write_text(report_markdown(summary, provenance), encoding="utf-8")

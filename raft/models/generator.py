@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from raft.errors import ModelError
 from raft.models.weights import is_endpoint
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle
@@ -47,6 +49,23 @@ class Generation:
     likelihood: float | None = None
     structured: bool | None = None
     held_back: bool = False
+
+
+def confidence(likelihood: float) -> float:
+    """The likelihood of a text as a probability: the geometric mean of those of its tokens, 0 to 1."""
+    return math.exp(min(likelihood, 0.0))
+
+
+def is_unsure(likelihood: float | None, min_confidence: float) -> bool:
+    """Whether a text is to count as a refusal, by `evaluate.min_confidence`; at 0 none is.
+
+    Raises ModelError where the model did not tell how likely the text is.
+    """
+    if min_confidence <= 0:
+        return False
+    if likelihood is None:
+        raise ModelError("the model does not tell how likely its answers are: set evaluate.min_confidence to 0")
+    return confidence(likelihood) < min_confidence
 
 
 class Generator(Protocol):

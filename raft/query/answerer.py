@@ -10,9 +10,9 @@ from typing import Protocol
 
 from raft.citations import CheckedAnswer, check_citations
 from raft.errors import InputError
-from raft.models.generator import Decoding, Generator, load_generator
+from raft.models.generator import Decoding, Generator, is_unsure, load_generator
 from raft.models.tuned import check_tuned, read_tuned
-from raft.prompts import REFUSAL, parse_answer, passages_prompt
+from raft.prompts import ANSWER, REFUSAL, parse_answer, passages_prompt
 from raft.recipe import MAX_PASSAGES, EvaluateSettings
 from raft.types import Passage, ScoredPassage
 
@@ -100,7 +100,8 @@ class Answerer:
     def answer(self, question: str, top_k: int | None = None) -> Answer:
         """Answer from the `top_k` best passages (by default as many as in the settings).
 
-        Raises InputError where the question is empty or too long, ModelError where the prompt does not fit the model.
+        Where the model is less sure than `min_confidence` in the settings, the answer is a refusal. Raises InputError
+        where the question is empty or too long, ModelError where the prompt does not fit the model.
         """
         question = check_question(question)
         if top_k is None:
@@ -111,9 +112,12 @@ class Answerer:
         found = tuple(self._index.retrieve([question], top_k)[0])
         passages = [scored.passage for scored in found]
         prompt = passages_prompt(question, passages, self._generator.style)
-        decoding = Decoding(max_new_tokens=self._settings.max_new_tokens)
+        limit = self._settings.min_confidence
+        decoding = Decoding(max_new_tokens=self._settings.max_new_tokens, weigh=limit > 0)
         written = self._generator.generate([prompt], decoding)[0]
         parsed = parse_answer(written.text)
+        if is_unsure(written.likelihood, limit):
+            parsed = parse_answer(f"{ANSWER} {REFUSAL}")
         checked = check_citations(parsed, passages)
         return Answer(
             question=question,

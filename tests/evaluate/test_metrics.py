@@ -1,9 +1,15 @@
-"""Metrics by hand-worked values."""
+"""Metrics by hand-worked values, published examples and a second statement of SQuAD's rules."""
+
+import collections
+import random
+import re
+import string
 
 import pytest
 
-from raft.evaluate.metrics import cluster_of, retrieval_score, score
+from raft.evaluate.metrics import cluster_of, retrieval_score, rouge_l, score
 from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE
+from raft.text import exact_match, token_f1
 from raft.types import Passage, Prediction, Question, Quote, ScoredPassage
 
 QUESTION = Question("q", "How often?", ("every 30 minutes", "twice an hour"), ("a.md", "b.md"))
@@ -14,24 +20,32 @@ def said(answer: str, text: str = "", quotes: tuple[Quote, ...] = (), abstained:
 
 
 @pytest.mark.parametrize(
-    ("answer", "exact", "f1", "contains"),
+    ("answer", "exact", "f1", "contains", "rouge"),
     [
-        ("Every 30 minutes.", 1.0, 1.0, 1.0),
-        ("twice hour", 1.0, 1.0, 0.0),  # SQuAD drops the article, the lenient search does not
-        ("30 minutes", 0.0, 0.8, 0.0),
-        ("it is every 30 minutes at sea", 0.0, 0.6, 1.0),
-        ("every 130 minutes", 0.0, 2 / 3, 0.0),
-        ("never", 0.0, 0.0, 0.0),
+        ("Every 30 minutes.", 1.0, 1.0, 1.0, 1.0),
+        ("twice hour", 1.0, 1.0, 0.0, 0.8),  # SQuAD drops the article, the others do not
+        ("30 minutes", 0.0, 0.8, 0.0, 0.8),
+        ("it is every 30 minutes at sea", 0.0, 0.6, 1.0, 0.6),
+        ("every 130 minutes", 0.0, 2 / 3, 0.0, 2 / 3),
+        ("hour an twice", 0.0, 1.0, 0.0, 1 / 3),
+        ("never", 0.0, 0.0, 0.0, 0.0),
     ],
 )
-def test_an_answer_scores_as_the_closest_accepted_one(answer: str, exact: float, f1: float, contains: float) -> None:
-    metrics = score(QUESTION, said(answer))
-    assert metrics == {"f1": pytest.approx(f1), "exact_match": exact, "contains_answer": contains, "refused": 0.0}
+def test_an_answer_scores_as_the_closest_accepted_one(
+    answer: str, exact: float, f1: float, contains: float, rouge: float
+) -> None:
+    assert score(QUESTION, said(answer)) == {
+        "f1": pytest.approx(f1),
+        "exact_match": exact,
+        "contains_answer": contains,
+        "refused": 0.0,
+        "rouge_l": pytest.approx(rouge),
+    }
 
 
 def test_refusing_an_answerable_question_scores_zero_even_with_words_in_common() -> None:
     metrics = score(Question("q", "What?", ("passages",)), said("The passages do not answer this.", abstained=True))
-    assert metrics == {"f1": 0.0, "exact_match": 0.0, "contains_answer": 0.0, "refused": 1.0}
+    assert metrics == {"f1": 0.0, "exact_match": 0.0, "contains_answer": 0.0, "refused": 1.0, "rouge_l": 0.0}
 
 
 @pytest.mark.parametrize("abstained", [True, False])
@@ -58,3 +72,67 @@ def test_retrieval_counts_documents_and_not_passages() -> None:
 def test_questions_cluster_by_their_first_document_and_those_without_one_stand_alone() -> None:
     assert cluster_of(QUESTION) == "a.md"
     assert cluster_of(Question("a.md", "?", unanswerable=True)) != cluster_of(QUESTION)
+
+
+def test_rouge_l_is_that_of_its_papers_examples() -> None:
+    # Lin 2004, section 3.1: the same words in another order share a shorter subsequence.
+    assert rouge_l("police kill the gunman", ["police killed the gunman"]) == 0.75
+    assert rouge_l("the gunman kill police", ["police killed the gunman"]) == 0.5
+    # Section 3.2: w1 w2 w6 w7 w8 share two of w1 w2 w3 w4 w5, but the union of several references is not used here.
+    assert rouge_l("w1 w2 w6 w7 w8", ["w1 w2 w3 w4 w5", "w1 w3 w8 w9 w5"]) == 0.4
+    assert rouge_l("", ["a"]) == rouge_l("a", [""]) == 0.0
+
+
+def squad_v1(answer: str, accepted: list[str]) -> tuple[float, float]:
+    """Exact match and F1 as Rajpurkar et al. (2016) describe their script, stated anew and step by step."""
+
+    def plain(text: str) -> list[str]:
+        kept = [character for character in text.lower() if character not in string.punctuation]
+        return [word for word in re.sub(r"\b(a|an|the)\b", " ", "".join(kept)).split(" ") if word.strip()]
+
+    best_exact = best_f1 = 0.0
+    for other in accepted:
+        ours, theirs = plain(answer), plain(other)
+        best_exact = max(best_exact, 1.0 if " ".join(ours) == " ".join(theirs) else 0.0)
+        left = collections.Counter(theirs)
+        common = 0
+        for word in ours:
+            if left[word] > 0:
+                left[word] -= 1
+                common += 1
+        if not ours or not theirs:
+            # SQuAD 2.0: with nothing on one side, right only if nothing is on the other.
+            best_f1 = max(best_f1, float(ours == theirs))
+        elif common:
+            precision, recall = common / len(ours), common / len(theirs)
+            best_f1 = max(best_f1, 2 * precision * recall / (precision + recall))
+    return best_exact, best_f1
+
+
+def test_exact_match_and_f1_are_squads_on_a_thousand_rows() -> None:
+    rng = random.Random(0)
+    words = [
+        "the",
+        "The",
+        "a",
+        "An",
+        "harbour",
+        "Harbour's",
+        "lamp,",
+        "(lamp)",
+        "4.5",
+        "45",
+        "U.S.",
+        "-",
+        "œuvre",
+        "é",
+        "",
+    ]
+    exact = 0
+    for _ in range(1000):
+        answer, *accepted = (" ".join(rng.choices(words, k=rng.randint(0, 4))) for _ in range(rng.randint(2, 4)))
+        theirs = squad_v1(answer, accepted)
+        assert exact_match(answer, tuple(accepted)) == theirs[0], (answer, accepted)
+        assert token_f1(answer, tuple(accepted)) == pytest.approx(theirs[1]), (answer, accepted)
+        exact += int(theirs[0])
+    assert 50 < exact < 950  # both outcomes were put to the test

@@ -1,6 +1,8 @@
 """The verb from folders to a folder: what it writes, what it refuses, and that refusing comes before loading."""
 
 import json
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ from raft.artifacts import (
     write_jsonl,
     writing,
 )
-from raft.errors import ArtifactError, InputError, RaftError
+from raft.errors import ArtifactError, InputError, ModelError, RaftError
 from raft.evaluate import Evaluation, comparison_table, evaluate, evaluation_fingerprint
+from raft.models.generator import Generation
+from raft.prompts import PromptStyle
 from raft.questions import LeftOut, QuestionFile, question_row
 from raft.questions.rows import Omission
 from raft.types import Question, QuestionSource
@@ -34,7 +38,10 @@ def run(world: Any, out: Path, **changes: Any) -> Evaluation:
 def test_an_evaluation_writes_all_its_files_and_a_manifest_that_fits(world: Any, tmp_path: Path) -> None:
     result = run(world, tmp_path / "evaluation")
     manifest = verified(tmp_path / "evaluation", Stage.EVALUATION)
-    assert set(manifest.outputs) == {"predictions.jsonl", "scores.jsonl", "summary.json", "report.html", "report.md"}
+    assert set(manifest.outputs) == {
+        "predictions.jsonl", "scores.jsonl", "outcomes.jsonl", "documents.jsonl", "summary.json", "report.html",
+        "report.md",
+    }  # fmt: skip
     assert manifest.ledger.read == manifest.ledger.kept == 10
     assert manifest.counts == {"questions": 10, "arms": 5, "predictions": 50}
     assert json.loads((result.out / "summary.json").read_text(encoding="utf-8")) == result.summary
@@ -128,14 +135,91 @@ def test_rows_join_by_id_and_hold_what_the_design_names(world: Any, tmp_path: Pa
     scores = [row for _, row in read_jsonl(tmp_path / "evaluation" / "scores.jsonl")]
     assert set(predictions[0]) == {
         "question_id", "arm", "passage_ids", "prompt", "text", "answer", "quotes", "abstained", "seconds",
+        "likelihood",
     }  # fmt: skip
     assert [(row["question_id"], row["arm"]) for row in predictions] == [
         (row["question_id"], row["arm"]) for row in scores
     ]
     assert scores[0] == {
         "question_id": "q0", "document_id": "0.md", "arm": "base",
-        "f1": 1.0, "exact_match": 1.0, "contains_answer": 1.0, "refused": 0.0,
+        "f1": 1.0, "exact_match": 1.0, "contains_answer": 1.0, "refused": 0.0, "rouge_l": 1.0,
     }  # fmt: skip
+
+
+def test_every_answer_has_one_outcome_and_the_summary_counts_them(world: Any, tmp_path: Path) -> None:
+    summary = run(world, tmp_path / "evaluation").summary
+    rows = [row for _, row in read_jsonl(tmp_path / "evaluation" / "outcomes.jsonl")]
+    said = {(row["question_id"], row["arm"]): row["outcome"] for row in rows}
+    assert len(rows) == len(said) == 50
+    assert {said["q4", arm] for arm in ("base", "dsf")} == {"from_memory"}
+    assert (said["q4", "rag"], said["q4", "dsf+rag"], said["q4", "raft"]) == ("wordy", "ignored", "correct")
+    # The lamp of pier 0 is red and that of pier 1 amber, which is what the plain model always says.
+    assert (said["q0", "base"], said["q0", "dsf+rag"]) == ("correct", "wrong_passage")
+    assert (said["none", "rag"], said["none", "raft"]) == ("answered_unanswerable", "correct")
+    for arm, counts in summary["outcomes"].items():
+        assert sum(counts.values()) == 10
+        assert counts == {one: sum(said[id_, a] == one for id_, a in said if a == arm) for one in counts}
+
+
+def test_quotes_are_measured_against_the_right_passage(world: Any, tmp_path: Path) -> None:
+    arms = run(world, tmp_path / "evaluation").summary["arms"]
+    everywhere = {"mean": 1, "low": 1, "high": 1, "n": 9}
+    assert {arms["raft"][name]["n"] for name in ("citation_precision", "citation_recall", "supported")} == {9}
+    assert arms["raft"]["citation_precision"] == arms["raft"]["supported"] == everywhere
+    assert "citation_precision" not in arms["rag"]  # none of its quotes stands in a passage
+    assert (arms["rag"]["citation_recall"]["mean"], arms["rag"]["supported"]["mean"]) == (0, 0)
+    assert not {"citation_recall", "supported"} & set(arms["dsf"])
+
+
+def test_an_arm_is_refused_its_unsure_answers_where_a_confidence_is_asked_for(world: Any, tmp_path: Path) -> None:
+    @dataclass
+    class Weighed:
+        model: Any
+        name: str = "mini"
+        style: PromptStyle = PromptStyle.COMPACT
+
+        def generate(self, prompts: Any, decoding: Any, advance: Any = None) -> list[Generation]:
+            assert decoding.weigh
+            written = self.model.generate(prompts, decoding, advance)
+            return [
+                replace(one, likelihood=math.log(0.9 if "pier 4" in prompt.text[:60] else 0.2))
+                for one, prompt in zip(written, prompts, strict=True)
+            ]
+
+    unweighed = world.load
+    world.load = lambda base_model, adapter: Weighed(unweighed(base_model, adapter))
+    summary = run(world, tmp_path / "all").summary
+    assert summary["risk_coverage"]["raft"]["area"] == 0
+    assert summary["risk_coverage"]["base"]["min_confidence"] is None  # nine wrong of ten
+    settings = world.settings.model_copy(update={"min_confidence": 0.5})
+    strict = run(world, tmp_path / "strict", settings=settings).summary
+    assert strict["arms"]["raft"]["refused"]["mean"] == pytest.approx(8 / 9)
+    assert strict["arms"]["raft"]["exact_match"]["mean"] == pytest.approx(1 / 9)
+    assert read_manifest(tmp_path / "strict").settings["min_confidence"] == 0.5
+    with pytest.raises(InputError, match="does not tell how likely"):
+        run(world, tmp_path / "never", settings=settings, models={}, base_model="openai:m@http://localhost:1/v1")
+    world.load = unweighed
+    with pytest.raises(ModelError, match="does not tell how likely"):
+        run(world, tmp_path / "never", settings=settings)
+
+
+def test_results_are_split_by_document(world: Any, tmp_path: Path) -> None:
+    again = replace(world.questions[4], id="again", answers=("it is violet I think",))
+    run(world, tmp_path / "evaluation", questions=[*world.questions, again])
+    rows = [row for _, row in read_jsonl(tmp_path / "evaluation" / "documents.jsonl")]
+    assert len(rows) == 9 * 5  # the question that nothing answers has no document
+    found = next(row for row in rows if (row["document_id"], row["arm"]) == ("4.md", "rag"))
+    assert (found["questions"], found["exact_match"]) == (2, 0.5)
+    assert found["f1"] == pytest.approx((1 / 3 + 1) / 2)
+
+
+def test_results_are_split_by_kind_of_question(world: Any, tmp_path: Path) -> None:
+    kinds = ["lamp"] * 9 + ["paint"]
+    asked = [replace(question, kind=kind) for question, kind in zip(world.questions, kinds, strict=True)]
+    summary = run(world, tmp_path / "evaluation", questions=asked).summary
+    assert {kind: found["questions"] for kind, found in summary["kinds"].items()} == {"lamp": 9, "paint": 1}
+    assert summary["kinds"]["lamp"]["arms"]["raft"]["f1"] == summary["arms"]["raft"]["f1"]
+    assert set(summary["kinds"]["paint"]["arms"]["raft"]) == {"abstained_correctly"}
 
 
 def test_the_order_of_questions_changes_no_number(world: Any, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """A small index and a model that says what it is told: second implementations of the two protocols."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -42,12 +42,14 @@ class ScriptedModel:
     name: str = "scripted"
     style: PromptStyle = PromptStyle.COMPACT
     prompts: list[Prompt] = field(default_factory=list)
+    likelihood: float | None = None
 
     def generate(
         self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
     ) -> list[Generation]:
         self.prompts += prompts
-        return [Generation(self.text, 0.01, prompt_tokens=30, completion_tokens=9) for _ in prompts]
+        likelihood = self.likelihood if decoding.weigh else None
+        return [Generation(self.text, 0.01, 30, 9, likelihood) for _ in prompts]
 
 
 @pytest.fixture
@@ -57,9 +59,14 @@ def model() -> ScriptedModel:
 
 
 @pytest.fixture
-def answerer(model: ScriptedModel) -> Answerer:
+def answering(model: ScriptedModel) -> Callable[[EvaluateSettings], Answerer]:
     sources = {document.id: document.source for document in DOCUMENTS}
-    return Answerer(FixedIndex(), sources, model, EvaluateSettings(top_k=3))
+    return lambda settings: Answerer(FixedIndex(), sources, model, settings)
+
+
+@pytest.fixture
+def answerer(answering: Callable[[EvaluateSettings], Answerer]) -> Answerer:
+    return answering(EvaluateSettings(top_k=3))
 
 
 @pytest.fixture

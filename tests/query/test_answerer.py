@@ -1,14 +1,16 @@
 """An answer shows only quotes that really stand where they claim to."""
 
+import math
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from raft.errors import InputError
+from raft.errors import InputError, ModelError
 from raft.prompts import REFUSAL
-from raft.query import Answerer
+from raft.query import Answer, Answerer
+from raft.recipe import EvaluateSettings
 
 QUOTED = "[1] ##begin_quote## it may run dry for 40 seconds ##end_quote## <ANSWER>: 40 seconds"
 INVENTED = "[1] ##begin_quote## it may run dry for 90 seconds ##end_quote## <ANSWER>: 90 seconds"
@@ -104,3 +106,18 @@ def test_a_question_that_cannot_be_asked_is_refused_before_the_model_runs(
     with pytest.raises(InputError, match=message):
         answerer.answer(question, top_k)
     assert model.prompts == []
+
+
+def test_an_unsure_answer_is_a_refusal_without_quotes(model: Any, answering: Any) -> None:
+    model.text, model.likelihood = QUOTED, math.log(0.6)
+
+    def answered(min_confidence: float) -> Answer:
+        return answering(EvaluateSettings(top_k=3, min_confidence=min_confidence)).answer("How long may P-7 run dry?")
+
+    sure, unsure = answered(0.59), answered(0.61)
+    assert (sure.answer, sure.abstained, len(sure.quotes)) == ("40 seconds", False, 1)
+    assert (unsure.answer, unsure.abstained, unsure.quotes, unsure.unverified) == (REFUSAL, True, (), 0)
+    model.likelihood = None
+    assert answered(0.0).answer == "40 seconds"
+    with pytest.raises(ModelError, match=r"likely its answers are: set evaluate\.min_confidence to 0"):
+        answered(0.5)

@@ -1,0 +1,197 @@
+"""The details of an evaluation as tables of text, for `report.md` and `report.html` alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from raft.evaluate.measuring import Interval
+from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, MORE_METRICS
+from raft.evaluate.statistics import points
+from raft.evaluate.summary import Comparison, Summary, interval_text
+from raft.evaluate.taxonomy import MEANINGS, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A title, one paragraph that says how to read the rows, and the rows; the first is the heading."""
+
+    title: str
+    note: str
+    rows: Sequence[Sequence[str]]
+
+
+def detail_tables(summary: Summary) -> list[Table]:
+    """Every table for which there is something to show."""
+    tables = [
+        _outcomes(summary),
+        _more(summary),
+        _tests(summary),
+        _kinds(summary),
+        *_labels(summary),
+        _confidence(summary),
+        _rankings(summary),
+    ]
+    return [table for table in tables if len(table.rows) > 1]
+
+
+def _outcomes(summary: Summary) -> Table:
+    found = [one for one in Outcome if any(counts[one] for counts in summary["outcomes"].values())]
+    rows = [(arm, *(str(counts[one]) for one in found)) for arm, counts in summary["outcomes"].items()]
+    note = "; ".join(f"{_words(one)}: {MEANINGS[one]}" for one in found)
+    return Table(
+        "What became of each question",
+        f"Every question has one outcome in every arm ({summary['questions']} questions). {_sentence(note)}.",
+        [("Arm", *(_sentence(_words(one)) for one in found)), *rows],
+    )
+
+
+def _more(summary: Summary) -> Table:
+    arms = summary["arms"]
+    metrics = [metric for metric in MORE_METRICS if any(metric.name in values for values in arms.values())]
+    rows = [(arm, *(_with_n(values.get(metric.name)) for metric in metrics)) for arm, values in arms.items()]
+    note = "; ".join(f"{metric.label}: {metric.meaning}" for metric in metrics)
+    judge = summary["judge"]
+    judged = (
+        f" {judge['model']} judged {judge['asked']} different answers; on {judge['failed']} of them the judge failed, "
+        "and their questions are judged in no arm."
+        if judge
+        else ""
+    )
+    return Table(
+        "More measures",
+        "In points out of 100 with intervals, and the number of questions or answers that each is about. "
+        f"{note}.{judged}",
+        [("Arm", *(metric.label for metric in metrics)), *rows],
+    )
+
+
+def _tests(summary: Summary) -> Table:
+    groups = {"all questions": summary["comparisons"]}
+    groups |= {f"{name} documents": regime["comparisons"] for name, regime in summary["regimes"].items()}
+    rows = [_test(group, one) for group, comparisons in groups.items() for one in comparisons]
+    return Table(
+        "What the differences rest on",
+        "p is that of a permutation test over documents; corrected is p after Holm's correction for all comparisons of "
+        "the same group. Smallest shown: the difference that as many questions show in four of five evaluations. "
+        "Needed: questions and documents that would show the difference seen.",
+        [
+            (
+                "Questions",
+                "Arms",
+                "Metric",
+                "n",
+                "Documents",
+                "Difference",
+                "p",
+                "Corrected",
+                "Smallest shown",
+                "Needed",
+            ),
+            *rows,
+        ],
+    )
+
+
+def _test(group: str, one: Comparison) -> tuple[str, ...]:
+    needed = f"{one['needed']:,}, {one['documents_needed']:,} documents" if one["needed"] else ""
+    return (
+        group,
+        f"{one['a']} less {one['b']}",
+        one["metric"],
+        str(one["n"]),
+        str(one["documents"]),
+        f"{points(one['difference'])} ({points(one['low'])} to {points(one['high'])})",
+        f"{one['p']:.4f}",
+        f"{one['corrected']:.4f}",
+        "" if one["smallest"] is None else points(one["smallest"]),
+        needed,
+    )
+
+
+def _kinds(summary: Summary) -> Table:
+    metrics = (F1, EXACT_MATCH, ABSTAINED)
+    rows = [
+        (kind, str(found["questions"]), arm, *(interval_text(values.get(metric.name)) for metric in metrics))
+        for kind, found in summary["kinds"].items()
+        for arm, values in found["arms"].items()
+    ]
+    return Table(
+        "By kind of question",
+        "In points out of 100, with intervals over documents; these are not tested against each other.",
+        [("Kind", "Questions", "Arm", *(metric.label for metric in metrics)), *rows],
+    )
+
+
+def _labels(summary: Summary) -> Iterator[Table]:
+    for found in summary["labels"]:
+        said = list(
+            dict.fromkeys(one for arm in found["arms"].values() for row in arm["confusion"].values() for one in row)
+        )
+        columns = [*(label for label in found["labels"] if label in said), *sorted(set(said) - set(found["labels"]))]
+        rows = [
+            (arm, str(measured["n"]), points(measured["macro_f1"]), gold, *(str(row.get(one, 0)) for one in columns))
+            for arm, measured in found["arms"].items()
+            for gold, row in measured["confusion"].items()
+        ]
+        yield Table(
+            f"Labels: {', '.join(found['labels'])}",
+            "How often each accepted label was answered by which. Macro-F1 is the mean over the accepted labels.",
+            [("Arm", "n", "Macro-F1", "Accepted", *columns), *rows],
+        )
+
+
+def _confidence(summary: Summary) -> Table:
+    rows = []
+    for arm, found in summary["risk_coverage"].items():
+        risks = (
+            next((p["risk"] for p in found["curve"] if p["coverage"] >= share), None) for share in (0.25, 0.5, 0.75)
+        )
+        limit = found["min_confidence"]
+        rows.append(
+            (
+                arm,
+                points(found["area"]),
+                points(found["area_at_random"]),
+                *("" if risk is None else points(risk) for risk in risks),
+                points(found["curve"][-1]["risk"]),
+                "none" if limit is None else f"{limit:.3f}",
+                interval_text(found["gain"]),
+            )
+        )
+    return Table(
+        "Answering only when confident",
+        "Confidence is the mean probability of the words of an answer, risk the mean loss (1 less F1, and 1 where "
+        "nothing answers the question) of the answers given at or above it. The area under risk by coverage is to be "
+        "compared with that of random confidence. Below min_confidence refusing loses less than answering "
+        "(evaluate.min_confidence in the recipe); its gain is measured on documents that did not choose it.",
+        [
+            (
+                "Arm", "Area", "At random", "Risk of the surest 25 %", "50 %", "75 %", "All", "min_confidence", "Gain",
+            ),
+            *rows,
+        ],
+    )  # fmt: skip
+
+
+def _rankings(summary: Summary) -> Table:
+    names = list(next(iter(summary["rankings"].values()), {}))
+    rows = [(mode, *(interval_text(values[name]) for name in names)) for mode, values in summary["rankings"].items()]
+    return Table(
+        "Ways to search",
+        "By evidence documents, without reranking: the share found in the first k passages, the reciprocal rank of the "
+        "first, and the normalised discounted gain.",
+        [("Mode", *names), *rows],
+    )
+
+
+def _words(outcome: Outcome) -> str:
+    return outcome.value.replace("_", " ")
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _with_n(interval: Interval | None) -> str:
+    return f"{interval_text(interval)}, n {interval['n']}" if interval else ""

@@ -1,0 +1,175 @@
+"""Numbers, times and dates by their value: "nine months" is "9 months", and "3 May 1987" is "1987-05-03"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+# fmt: off
+_SMALL = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+)
+# fmt: on
+_WORDS = {word: n for n, word in enumerate(_SMALL)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
+_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
+_MONTH = {name: n for n, full in enumerate(_MONTHS, 1) for name in (full, full[:3])} | {"sept": 9}
+# Spellings of one unit; no unit is turned into another.
+_UNITS = {
+    spelling: unit
+    for unit, spellings in {
+        "percent": "% pct",
+        "dollar": "$ usd",
+        "euro": "€ eur",
+        "pound": "£ gbp",
+        "kilometre": "km kilometer",
+        "metre": "m meter",
+        "centimetre": "cm centimeter",
+        "millimetre": "mm millimeter",
+        "kilogram": "kg",
+        "litre": "l liter",
+        "hour": "h hr",
+        "minute": "min",
+        "second": "s sec",
+    }.items()
+    for spelling in spellings.split()
+}
+_TOKEN = re.compile(r"[-\u2212]?\d+(?:,\d{3})+(?:\.\d+)?(?!\d)|[-\u2212]?\d+(?:\.\d+)?|[^\W\d_]+|[%$€£]|[^\s]")
+_ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_TIME = re.compile(r"(?:at )?(\d{1,2})(?::(\d{2}))? ?(?:([ap])\.?m\.?)?", re.IGNORECASE)
+_FILLERS = frozenset({"the", "of", "in", "on", "at", "a", "an", "and", ",", "."})
+# A unit has few words; a sentence that begins with a number is no value.
+_LONGEST_UNIT = 3
+
+
+class Value(NamedTuple):
+    """What a short text says: a quantity with its unit, or a date (year, month and day, 0 where not said) or time."""
+
+    amounts: tuple[Decimal, ...]
+    unit: tuple[str, ...]
+
+
+def value_of(text: str) -> Value | None:
+    """The one number, date or time that is all of `text`; None where it says more, less or something else."""
+    text = " ".join(text.split()).rstrip(".")
+    return _date(text) or _time(text) or _quantity(text)
+
+
+def has_value(accepted: Sequence[str]) -> bool:
+    """Whether an accepted answer is a number, a date or a time."""
+    return any(value_of(answer) is not None for answer in accepted)
+
+
+def same_value(answer: str, accepted: Sequence[str]) -> bool:
+    """Whether the answer has the value and the unit of an accepted one."""
+    ours = value_of(answer)
+    return ours is not None and any(value_of(other) == ours for other in accepted)
+
+
+def _date(text: str) -> Value | None:
+    if match := _ISO.fullmatch(text):
+        return _checked_date(*(int(part) for part in match.groups()))
+    tokens = [token for token in _tokens(text) if token not in _FILLERS]
+    months = [token for token in tokens if token in _MONTH]
+    numbers = [token for token in tokens if token.isdigit()]
+    if len(months) != 1 or len(months) + len(numbers) != len(tokens) or not 1 <= len(numbers) <= 2:
+        return None
+    years = [number for number in numbers if len(number) == 4]
+    days = [number for number in numbers if len(number) <= 2]
+    if len(years) > 1 or len(days) > 1 or len(years) + len(days) != len(numbers):
+        return None
+    return _checked_date(int(years[0]) if years else 0, _MONTH[months[0]], int(days[0]) if days else 0)
+
+
+def _checked_date(year: int, month: int, day: int) -> Value | None:
+    if not 1 <= month <= 12 or not 0 <= day <= 31:
+        return None
+    return Value((Decimal(year), Decimal(month), Decimal(day)), ("date",))
+
+
+def _time(text: str) -> Value | None:
+    match = _TIME.fullmatch(text)
+    if match is None or not (match[2] or match[3]):
+        return None
+    hour, minute, half = int(match[1]), int(match[2] or 0), (match[3] or "").lower()
+    if minute > 59 or hour > (12 if half else 24):
+        return None
+    return Value((Decimal(hour % 12 + (12 if half == "p" else 0) if half else hour), Decimal(minute)), ("time",))
+
+
+def _quantity(text: str) -> Value | None:
+    tokens = _tokens(text)
+    front = [tokens.pop(0)] if tokens and tokens[0] in "$€£" else []
+    while tokens and tokens[0] in ("the", "a", "in", "on", "at") and len(tokens) > 1:
+        tokens.pop(0)
+    amount, used = _amount(tokens)
+    unit = [token for token in front + tokens[used:] if token not in _FILLERS]
+    if amount is None or len(unit) > _LONGEST_UNIT or not all(_is_unit(token) for token in unit):
+        return None
+    return Value((amount,), tuple(_unit(token) for token in unit if token != "per" or unit[-1] != "cent"))
+
+
+def _is_unit(token: str) -> bool:
+    return (token.isalpha() or token in _UNITS) and token not in _WORDS and token not in _SCALES
+
+
+def _unit(token: str) -> str:
+    token = _UNITS.get(token, token)
+    singular = token[:-1] if len(token) > 3 and token.endswith("s") and not token.endswith("ss") else token
+    return "percent" if singular == "cent" else _UNITS.get(singular, singular)
+
+
+def _amount(tokens: Sequence[str]) -> tuple[Decimal | None, int]:
+    """The number at the beginning, in digits or words, and how many tokens it takes."""
+    total, current, used = Decimal(0), None, 0
+    for token in tokens:
+        number = _digits(token) if used == 0 else None
+        if number is not None:
+            current = number
+        elif token in _WORDS and (
+            current is None or (current % 100 >= 20 and current % 10 == 0 and _WORDS[token] < 10)
+        ):
+            current = (current or Decimal(0)) + _WORDS[token]
+        elif token in _WORDS and current is not None and current % 100 == 0 and current + total > 0:
+            current += _WORDS[token]
+        elif token in _SCALES and current is not None:
+            current *= _SCALES[token]
+            if _SCALES[token] > 100:
+                total, current = total + current, Decimal(0)
+        elif not (token in ("-", "and") and current is not None and _goes_on(tokens[used + 1 :])):
+            break
+        used += 1
+    return (None if current is None else total + current), used
+
+
+def _may_add(word: int, current: Decimal | None, total: Decimal) -> bool:
+    """Whether a number word goes on from what was read: after nothing, after tens, or after hundreds and thousands."""
+    if current is None:
+        return True
+    return (current % 100 >= 20 and current % 10 == 0 and word < 10) or (current % 100 == 0 and current + total > 0)
+
+
+def _goes_on(rest: Sequence[str]) -> bool:
+    return bool(rest) and rest[0] in _WORDS
+
+
+def _digits(token: str) -> Decimal | None:
+    plain = token.replace(",", "").replace("\u2212", "-")
+    return Decimal(plain) if plain.lstrip("-").replace(".", "", 1).isdigit() else None
+
+
+def _tokens(text: str) -> list[str]:
+    """Lower-case words, numbers and signs; the ending of an ordinal in digits is dropped ("27th" is 27)."""
+    tokens = _TOKEN.findall(text.lower())
+    return [
+        token
+        for place, token in enumerate(tokens)
+        if not (token in ("st", "nd", "rd", "th") and place and tokens[place - 1].isdigit())
+    ]

@@ -1,0 +1,76 @@
+"""Labels are read as whole words; accuracy and macro-F1 agree with scikit-learn."""
+
+import random
+
+import pytest
+from sklearn.metrics import confusion_matrix, f1_score
+
+from raft.evaluate.labels import OTHER, REFUSED, confusion, gold_label, labels_of, macro_f1, read_label
+from raft.evaluate.metrics import score
+from raft.types import Prediction, Question
+
+VERDICTS = ("yes", "no", "maybe")
+
+
+@pytest.mark.parametrize(
+    ("answer", "label"),
+    [
+        ("Yes.", "yes"),
+        ("no, it burns out", "no"),
+        ("The answer is maybe", "maybe"),
+        ("I do not know", None),
+        ("now and then", None),
+        ("yes and no", None),
+        ("", None),
+    ],
+)
+def test_a_label_is_read_as_a_whole_word_or_not_at_all(answer: str, label: str | None) -> None:
+    assert read_label(answer, VERDICTS) == label
+
+
+def test_choices_may_hold_each_other_or_be_single_letters() -> None:
+    assert read_label("port side, aft", ("port", "port side")) == "port side"
+    assert read_label("B) a lamp", ("A", "B")) == "B"
+    assert read_label("it is a lamp", ("A", "B")) is None
+
+
+def test_a_question_is_closed_by_its_choices_or_by_one_verdict_among_its_answers() -> None:
+    assert labels_of(Question("q", "?", ("no", "has no vote"))) == VERDICTS
+    assert gold_label(Question("q", "?", ("No", "has no vote"))) == "no"
+    assert labels_of(Question("q", "?", ("nobody",))) == ()
+    assert labels_of(Question("q", "?", ("yes", "no"))) == ()
+    chosen = Question("q", "?", ("aft",), choices=("fore", "aft"))
+    assert (labels_of(chosen), gold_label(chosen)) == (("fore", "aft"), "aft")
+
+
+def said(id_: str, answer: str, abstained: bool = False) -> Prediction:
+    return Prediction(id_, "rag", (), "", f"<ANSWER>: {answer}", answer, (), abstained, 0.0)
+
+
+def test_accuracy_and_macro_f1_are_scikit_learns() -> None:
+    rng = random.Random(4)
+    gold = [rng.choice(VERDICTS) for _ in range(300)]
+    given = [rng.choice([*VERDICTS, one, one]) for one in gold]
+    questions = {str(n): Question(str(n), "?", (one,)) for n, one in enumerate(gold)}
+    predictions = [said(str(n), one) for n, one in enumerate(given)]
+    matrix = confusion(questions, predictions, VERDICTS)
+    expected = confusion_matrix(gold, given, labels=VERDICTS)
+    assert [[matrix[g].get(s, 0) for s in VERDICTS] for g in VERDICTS] == expected.tolist()
+    assert macro_f1(matrix) == pytest.approx(f1_score(gold, given, average="macro"))
+    right = [score(questions[one.question_id], one)["label_accuracy"] for one in predictions]
+    assert sum(right) == expected.trace()
+
+
+def test_unclear_answers_and_refusals_are_no_label_and_count_as_wrong() -> None:
+    questions = {"a": Question("a", "?", ("yes",)), "b": Question("b", "?", ("no",)), "c": Question("c", "?", ("red",))}
+    predictions = [said("a", "perhaps"), said("b", "no", abstained=True), said("c", "no")]
+    matrix = confusion(questions, predictions, VERDICTS)
+    assert matrix == {"yes": {OTHER: 1}, "no": {REFUSED: 1}}
+    assert macro_f1(matrix) == 0.0
+    assert score(questions["b"], predictions[1])["label_accuracy"] == 0.0
+    assert "label_accuracy" not in score(questions["c"], predictions[2])
+
+
+def test_always_yes_is_found_out_by_macro_f1() -> None:
+    matrix = {"yes": {"yes": 55}, "no": {"yes": 34}, "maybe": {"yes": 11}}
+    assert macro_f1(matrix) == pytest.approx(2 * 55 / (100 + 55) / 3)
