@@ -172,6 +172,8 @@ def compare(
                 "low": change.difference.low,
                 "high": change.difference.high,
                 "n": change.difference.n,
+                "p": change.p,
+                "corrected": change.corrected,
                 "verdict": change.verdict,
             }
             for change in changes

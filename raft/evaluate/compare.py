@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from raft.artifacts import Manifest, Stage, of_one_generation, read_jsonl, verified
 from raft.errors import InputError
-from raft.evaluate.metrics import METRICS, REFUSED
+from raft.evaluate.measuring import Ruler
+from raft.evaluate.metrics import ALL_METRICS, REFUSED
+from raft.evaluate.significance import holm
 from raft.evaluate.statistics import Estimate, points, verdict
-from raft.evaluate.summary import Ruler
 from raft.recipe import EvaluateSettings
 
-_LABELS = {metric.name: metric.label for metric in METRICS}
+_LABELS = {metric.name: metric.label for metric in ALL_METRICS}
 # Of these less is better.
 _COSTS = frozenset({REFUSED.name})
 
@@ -29,11 +30,16 @@ class _Scores(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of one arm by one metric: the second evaluation less the first, over the questions of both."""
+    """What became of one arm by one metric: the second evaluation less the first, over the questions of both.
+
+    p: from a permutation test over documents; corrected: by Holm's method, for all arms and metrics compared.
+    """
 
     arm: str
     metric: str
     difference: Estimate
+    p: float
+    corrected: float
 
     @property
     def worsening(self) -> float:
@@ -45,7 +51,8 @@ class Change:
         """One sentence; the evaluations are called first and second."""
         label = _LABELS.get(self.metric, self.metric)
         if self.metric not in _COSTS:
-            return verdict(f"{self.arm} of the second", f"{self.arm} of the first", label, self.difference)
+            names = f"{self.arm} of the second", f"{self.arm} of the first"
+            return verdict(*names, label, self.difference, self.corrected)
         low, high = points(self.difference.low), points(self.difference.high)
         return (
             f"{self.arm} of the second: {label} {points(self.difference.mean)} points more often, "
@@ -87,15 +94,17 @@ def compare(first: Path, second: Path, settings: EvaluateSettings = EvaluateSett
             f"{len(theirs)}): evaluate both on the same file"
         )
     ruler = Ruler(settings, seed)
-    changes = []
+    found: list[tuple[str, str, Estimate, float]] = []
     for (arm, metric), values in before.values.items():
         others = after.values.get((arm, metric), {})
         differences = {id_: others[id_] - value for id_, value in values.items() if id_ in others}
         if differences:
-            changes.append(Change(arm, metric, ruler.measure(differences, before.documents, (-1.0, 1.0))))
-    if not changes:
+            difference = ruler.measure(differences, before.documents, (-1.0, 1.0))
+            found.append((arm, metric, difference, ruler.chance(differences, before.documents)))
+    if not found:
         raise InputError(f"{first} and {second} have no arm in common: evaluate the same arms")
-    return changes
+    corrected = holm([p for *_, p in found])
+    return [Change(*one, after) for one, after in zip(found, corrected, strict=True)]
 
 
 def broken(changes: list[Change], bounds: list[Bound]) -> list[str]:

@@ -11,6 +11,7 @@ from raft.cli import app
 from raft.errors import ArtifactError, InputError
 from raft.evaluate import evaluate
 from raft.evaluate.compare import Bound, broken, compare
+from raft.evaluate.significance import holm
 
 
 def run(world: Any, out: Path, **changes: Any) -> Path:
@@ -46,6 +47,11 @@ def test_a_worse_model_is_named_with_its_points_and_better_refusing_does_not_hid
     lost = changes["raft", "exact_match"]
     assert lost.difference.mean == pytest.approx(1 / 9 - 1)
     assert lost.difference.n == 9
+    # Eight of nine documents that all lost are enough for one comparison, but not among so many.
+    assert lost.p == 2 / 256
+    assert [change.corrected for change in changes.values()] == holm([change.p for change in changes.values()])
+    assert lost.corrected > 0.05
+    assert lost.verdict.startswith("raft of the first is ahead of raft of the second by 88.9 Exact match points")
     assert changes["rag", "f1"].difference.mean == 0
     said = broken(list(changes.values()), [Bound("exact_match", 5)])
     assert said == ["raft is worse by 88.9 points of exact_match, allowed 5"]
@@ -62,7 +68,7 @@ def test_the_verb_fails_where_a_bound_is_broken_and_says_which(first: Path, seco
     assert worse.exit_code == 1
     said = json.loads(worse.output)
     assert said["worse"] == ["raft is worse by 88.9 points of exact_match, allowed 2"]
-    assert {"arm", "metric", "difference", "low", "high", "n", "verdict"} == set(said["changes"][0])
+    assert {"arm", "metric", "difference", "low", "high", "n", "p", "corrected", "verdict"} == set(said["changes"][0])
 
 
 def test_other_questions_other_arms_and_wrong_bounds_are_refused(world: Any, first: Path, tmp_path: Path) -> None:
