@@ -88,6 +88,9 @@ def test_the_index_remembers_its_mode(documents: Path, tmp_path: Path, minilm: E
     lexical = build(documents, tmp_path / "index", minilm, mode="lexical")
     assert lexical.retrieve(["pump"], 3) == lexical.retrieve(["pump"], 3, RetrievalMode.LEXICAL)
     assert lexical.retrieve(["pump"], 3) != lexical.retrieve(["pump"], 3, RetrievalMode.DENSE)
+    # Words need no embedder, so the questions may be longer than it reads.
+    long = ["pump " * 2000]
+    assert lexical.rankings(long, 3) == {RetrievalMode.LEXICAL: lexical.retrieve(long, 3)}
 
 
 def test_marginal_relevance_takes_what_adds_most() -> None:
