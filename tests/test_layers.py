@@ -27,7 +27,7 @@ LAYERS = [
     {"display", "run", "commands", "cli"},
 ]
 HOMES = {
-    "faiss": {"index/store.py", "index/approximate.py"},
+    "faiss": {"index/approximate.py"},
     "peft": {"tune/", "models/local.py"},
     "fsspec": {"corpus/remote.py"},
 }

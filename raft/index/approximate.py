@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raft.errors import ArtifactError
-from raft.index.store import Ranking, Rows, VectorStore, best_among, best_of, unit
+from raft.index.store import Ranking, Rows, VectorStore, best_of, unit
 from raft.recipe import VectorSearch
 
 GRAPH = "approximate.faiss"
@@ -107,7 +107,8 @@ class ApproximateStore:
         only: the rows to look among, in order, which are then all compared.
         """
         if only is not None:
-            return best_among(only, self._vectors, queries, count)
+            chosen = self._vectors[only]
+            return [best_of(only, chosen @ query, count) for query in unit(queries)]
         wanted = min(max(_CANDIDATES * count, _FEWEST_CANDIDATES), len(self._vectors))
         if not len(queries) or not wanted:
             return [[] for _ in queries]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from raft.artifacts import Manifest, Stage, of_one_generation, read_jsonl, verified
 from raft.corpus import searchable_text
@@ -25,6 +26,8 @@ from raft.recipe import RetrieveSettings, VectorSearch, parse_settings
 from raft.types import Document, Passage, RetrievalMode, ScoredPassage
 
 T = TypeVar("T")
+# Questions whose vectors are kept: 30 MB of those of `minilm`.
+_REMEMBERED = 20_000
 
 
 class Index:
@@ -52,6 +55,7 @@ class Index:
         self._embedder = embedder
         self._reranker: Reranker | None = None
         self._how = parse_settings(RetrieveSettings, manifest.settings["retrieve"], f"the manifest of {folder}")
+        self._asked: dict[str, NDArray[np.float32]] = {}
         self._lock = threading.Lock()
         if embedder is not None:
             self._check(embedder)
@@ -115,7 +119,7 @@ class Index:
         only = matching(self.passages, self.documents, where) if where else None
         rankings: list[list[Ranking]] = []
         if mode is not RetrievalMode.LEXICAL:
-            rankings.append(self._vectors.search(self._loaded_embedder().encode(questions), depth, only))
+            rankings.append(self._vectors.search(self._embedded(questions), depth, only))
         if mode is not RetrievalMode.DENSE:
             rankings.append(self._words.search(questions, depth, only))
         pairs = zip(questions, zip(*rankings, strict=True), strict=True)
@@ -140,13 +144,30 @@ class Index:
         lexical = self._words.search(questions, depth, None)
         if self._how.mode is RetrievalMode.LEXICAL:
             return {RetrievalMode.LEXICAL: [self._scored([one])[:k] for one in lexical]}
-        dense = self._vectors.search(self._loaded_embedder().encode(questions), depth, None)
+        dense = self._vectors.search(self._embedded(questions), depth, None)
         pairs = list(zip(dense, lexical, strict=True))
         return {
             RetrievalMode.DENSE: [self._scored([one])[:k] for one, _ in pairs],
             RetrievalMode.LEXICAL: [self._scored([one])[:k] for _, one in pairs],
             RetrievalMode.HYBRID: [self._scored(both)[:k] for both in pairs],
         }
+
+    def _embedded(self, questions: Sequence[str]) -> NDArray[np.float32]:
+        """A vector for each question; one that was asked for before keeps the vector that it had.
+
+        The stages ask for the same questions more than once, and its last bits depend on what is embedded with it.
+        """
+        with self._lock:
+            known = {question: self._asked[question] for question in questions if question in self._asked}
+        embedder = self._loaded_embedder()
+        missing = [question for question in dict.fromkeys(questions) if question not in known]
+        fresh = dict(zip(missing, embedder.encode(missing), strict=True))
+        with self._lock:
+            if len(self._asked) + len(fresh) > _REMEMBERED:
+                self._asked.clear()
+            self._asked |= fresh
+        vectors = known | fresh
+        return np.stack([vectors[question] for question in questions]) if questions else embedder.encode([])
 
     def _scored(self, rankings: Sequence[Ranking]) -> list[ScoredPassage]:
         scores = dict(rankings[0])

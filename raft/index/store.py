@@ -1,8 +1,4 @@
-"""The two searchers behind an index: exact inner products in FAISS, and BM25 over stemmed words.
-
-FAISS crashes on malformed files, so for the exact search it never reads one: vectors are kept as a plain numpy file,
-and it searches them where they lie in memory.
-"""
+"""The two searchers behind an index: exact inner products of unit vectors, and BM25 over stemmed words."""
 
 from __future__ import annotations
 
@@ -13,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import bm25s
-import faiss
 import numpy as np
 import Stemmer
 from bm25s.stopwords import STOPWORDS_EN
@@ -26,9 +21,11 @@ Ranking = list[tuple[int, float]]
 Rows = NDArray[np.int64]
 # Scores are compared to this many decimals: the last bits change with the size of a batch.
 _DECIMALS = 6
-# FAISS scans for fewer queries than these with one thread each; a plain product uses them all.
-_TOGETHER = 20
-# More candidates than wanted, so that equal scores at the end of the list are told apart by us and not by FAISS.
+# Queries whose scores are held at once.
+_TOGETHER = 32
+# Scores of which the highest is found first.
+_BLOCK = 64
+# More candidates than wanted: scores that differ in their last bits alone are told apart by their rows.
 _SPARE = 16
 _WORD = re.compile(r"\w+")
 _STOP_WORDS = frozenset(STOPWORDS_EN)
@@ -39,38 +36,38 @@ class VectorStore:
 
     def __init__(self, vectors: NDArray[np.float32]) -> None:
         """vectors: shape (n, dimension), of any length; they are scaled to length 1."""
-        self._vectors = unit(vectors)
+        # (dimension, n): so a product with a query reads the memory in one pass with every thread. FAISS scans for one
+        # query with a single thread (scripts/bench_index, part scan).
+        self._columns = np.ascontiguousarray(unit(vectors).T)
 
     def rows(self, chosen: Sequence[int]) -> NDArray[np.float32]:
         """The unit vectors of some rows, (number of rows, dimension)."""
-        return self._vectors[list(chosen)]
+        return self._columns[:, list(chosen)].T
 
     def search(self, queries: NDArray[np.float32], count: int, only: Rows | None = None) -> list[Ranking]:
         """The `count` best rows for each query, best first, equal scores in the order of the rows.
 
         only: the rows to look among, in order; all without it.
         """
-        if only is not None:
-            return best_among(only, self._vectors, queries, count)
-        units, wanted = unit(queries), min(count + _SPARE, len(self._vectors))
-        if len(queries) < _TOGETHER or not wanted:
-            return [self._scan(query, wanted, count) for query in units]
-        scores, rows = faiss.knn(units, self._vectors, wanted, metric=faiss.METRIC_INNER_PRODUCT)
-        return [best_of(found, line, count) for found, line in zip(rows, scores, strict=True)]
-
-    def _scan(self, query: NDArray[np.float32], wanted: int, count: int) -> Ranking:
-        scores = self._vectors @ query
-        if 0 < wanted < len(scores):
-            rows = np.flatnonzero(scores >= np.partition(scores, -wanted)[-wanted])
-        else:
-            rows = np.arange(len(scores))
-        return best_of(rows, scores[rows], count)
+        columns = self._columns if only is None else self._columns[:, only]
+        units, found = unit(queries), list[Ranking]()
+        for first in range(0, len(units), _TOGETHER):
+            for scores in units[first : first + _TOGETHER] @ columns:
+                places = _highest(scores, count + _SPARE)
+                found.append(best_of(places if only is None else only[places], scores[places], count))
+        return found
 
 
-def best_among(only: Rows, vectors: NDArray[np.float32], queries: NDArray[np.float32], count: int) -> list[Ranking]:
-    """The `count` best of some rows of unit vectors for each query, all of them compared."""
-    chosen = vectors[only]
-    return [best_of(only, chosen @ query, count) for query in unit(queries)]
+def _highest(scores: NDArray[np.float32], wanted: int) -> Rows:
+    """Where the `wanted` highest scores stand, and all that equal the lowest of them."""
+    tops = scores[: len(scores) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(1)
+    places = np.arange(len(scores))
+    if len(tops) > wanted:
+        # So many blocks hold a score that is no lower than this, and most scores need not be sorted at all.
+        places = np.flatnonzero(scores >= np.partition(tops, -wanted)[-wanted])
+    if len(places) > wanted:
+        places = places[scores[places] >= np.partition(scores[places], -wanted)[-wanted]]
+    return places
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

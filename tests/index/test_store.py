@@ -32,8 +32,18 @@ def test_it_finds_what_exact_search_of_unnormalised_vectors_finds(seed: int, siz
 
 
 def test_equal_vectors_come_in_the_order_of_their_rows() -> None:
-    vectors = np.tile(np.array([[3, 4]], np.float32), (90, 1))
-    assert VectorStore(vectors).search(vectors[:1], 4) == [[(row, 1.0) for row in range(4)]]
+    # Few, and so many that most are passed over.
+    for count in (90, 5000):
+        vectors = np.tile(np.array([[3, 4]], np.float32), (count, 1))
+        assert VectorStore(vectors).search(vectors[:1], 4) == [[(row, 1.0) for row in range(4)]]
+
+
+@pytest.mark.parametrize("asked", [1, 40])
+def test_among_many_vectors_the_best_are_found_too(asked: int) -> None:
+    vectors = np.random.default_rng(0).normal(size=(7000, 16)).astype(np.float32)
+    exact = vectors[:asked].astype(np.float64) @ (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).T
+    for line, found in zip(exact, VectorStore(vectors).search(vectors[:asked], 9), strict=True):
+        assert [row for row, _ in found] == np.argsort(-line)[:9].tolist()
 
 
 def test_a_zero_vector_matches_nothing_and_harms_nothing() -> None:
