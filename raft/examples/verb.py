@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from raft.artifacts import Ledger, Manifest, Stage, check_output, fingerprint, hash_path, write_jsonl, writing
+from raft.artifacts import Draft, Ledger, Manifest, Stage, check_output, fingerprint, hash_path, write_jsonl, writing
 from raft.corpus.duplicates import document_clusters
 from raft.errors import InputError
 from raft.examples.asking import Rejected, round_trip, write_questions
 from raft.examples.assembling import Helpers, assemble
-from raft.examples.balance import measure_balance, rebalance
+from raft.examples.balance import Balance, measure_balance, rebalance
 from raft.examples.card import dataset_card
 from raft.examples.composing import Candidate, Reason
 from raft.examples.estimate import Estimate, Work, estimate_calls
@@ -80,16 +80,15 @@ def generate_examples(
     with Journal(Journal.beside(out), durable=True, sync_seconds=1.0) as journal, writing(out, Stage.EXAMPLES) as draft:
         rng = Random(seed)
         calls = Calls(journal, Spending(limits), settings.max_concurrency)
+        alike = _alike(index, settings)
         if generator is None:
-            work = _planned(index, file if questions is not None else None, settings, seed)
+            work = _planned(index, file if questions is not None else None, alike, settings, seed)
             progress.note(str(estimate_calls(work, limits, journal)))
             if _needs_model(questions, settings):
                 generator = load_generator(settings.model, calls=calls)
         helpers = _helpers(settings, generator, calls)
-        documents = sorted({passage.document_id for passage in index.passages})
-        alike = document_clusters([index.documents[id_] for id_ in documents], settings.cluster_similarity)
         if questions is None:
-            splits, clusters = split_by_document(documents, alike, settings, rng), alike
+            splits, clusters = split_by_document(sorted(alike), alike, settings, rng), alike
             assert generator is not None
             candidates, rejected = _written(index, splits, generator, settings, seed, progress)
         else:
@@ -114,31 +113,50 @@ def generate_examples(
             rows[splits[home] if home is not None else Split.TRAIN].append(example)
         if settings.rebalance:
             composed = _rebalanced(composed, rows, settings, seed, rejected)
-        reasons = Counter(str(reason) for _, _, reason in rejected) + Counter(file.omissions)
-        if not rows[Split.TRAIN]:
-            raise InputError(_nothing_left(reasons))
-        for split in (Split.TRAIN, Split.VALIDATION, Split.TEST):
-            write_jsonl(draft.path / f"{split}.jsonl", (asdict(example) for example in rows[split]))
-        listed = [*(_left_out_row(item) for item in file.left_out), *(_rejected_row(*item) for item in rejected)]
-        write_jsonl(draft.path / "rejected.jsonl", listed)
-        write_splits(draft.path, splits, clusters)
-        ledger = Ledger(len(composed) + reasons.total(), len(composed), dict(reasons))
-        counts = {str(split): len(rows[split]) for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)}
-        counts |= {f"{split}_documents": sum(s is split for s in splits.values()) for split in Split}
-        leaks, balance = find_leaks(rows, splits), measure_balance(rows[Split.TRAIN])
-        write_jsonl(draft.path / "leakage.jsonl", map(asdict, leaks))
-        counts |= leak_counts(leaks)
-        recorded, inputs = _work(index.manifest.digest, questions, settings, seed)
-        card = dataset_card(rows, counts, ledger, recorded, balance)
-        (draft.path / "README.md").write_text(card, encoding="utf-8")
-        draft.finish(Stage.EXAMPLES, recorded, inputs, counts, ledger)
+        made = _TrainingSet(rows, splits, clusters, rejected, file)
+        balance = _write(draft, made, *_work(index.manifest.digest, questions, settings, seed))
     journal.keep(is_paid)
     assert draft.manifest is not None
     progress.note(f"models: {calls.spending}")
-    progress.note(f"examples: {ledger}")
+    progress.note(f"examples: {draft.manifest.ledger}")
     for warning in balance.warnings(settings.largest_share):
         progress.note(f"examples: {warning}; `--rebalance` drops what is more")
     return draft.manifest
+
+
+@dataclass(frozen=True, slots=True)
+class _TrainingSet:
+    """All that is to be written: the rows of each split, side and cluster of every document, and what was lost."""
+
+    rows: Mapping[Split, Sequence[Example]]
+    splits: Mapping[str, Split]
+    clusters: Mapping[str, str]
+    rejected: Sequence[Rejected]
+    file: QuestionFile
+
+
+def _write(draft: Draft, made: _TrainingSet, recorded: Mapping[str, Any], inputs: Mapping[str, str]) -> Balance:
+    """Write the folder, its reports and its card. Raises InputError where there is no row to train on."""
+    rows = made.rows
+    reasons = Counter(str(reason) for _, _, reason in made.rejected) + Counter(made.file.omissions)
+    if not rows[Split.TRAIN]:
+        raise InputError(_nothing_left(reasons))
+    for split in (Split.TRAIN, Split.VALIDATION, Split.TEST):
+        write_jsonl(draft.path / f"{split}.jsonl", map(asdict, rows[split]))
+    left_out = map(_left_out_row, made.file.left_out)
+    write_jsonl(draft.path / "rejected.jsonl", [*left_out, *(_rejected_row(*item) for item in made.rejected)])
+    write_splits(draft.path, made.splits, made.clusters)
+    kept = sum(map(len, rows.values()))
+    ledger = Ledger(kept + reasons.total(), kept, dict(reasons))
+    counts = {str(split): len(rows[split]) for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)}
+    counts |= {f"{split}_documents": sum(s is split for s in made.splits.values()) for split in Split}
+    leaks, balance = find_leaks(rows, made.splits), measure_balance(rows[Split.TRAIN])
+    write_jsonl(draft.path / "leakage.jsonl", map(asdict, leaks))
+    counts |= leak_counts(leaks)
+    card = dataset_card(rows, counts, ledger, recorded, balance)
+    (draft.path / "README.md").write_text(card, encoding="utf-8")
+    draft.finish(Stage.EXAMPLES, recorded, inputs, counts, ledger)
+    return balance
 
 
 def estimate_examples(
@@ -158,18 +176,24 @@ def estimate_examples(
     index = Index.open(index_dir)
     if file is not None:
         settle_evidence(file.questions, index.documents, index.repeats, index.folder)
-    work = _planned(index, file, settings, seed)
+    work = _planned(index, file, _alike(index, settings), settings, seed)
     with Journal(Journal.beside(out)) as journal:
         return estimate_calls(work, limits, journal)
 
 
-def _planned(index: Index, file: QuestionFile | None, settings: ExampleSettings, seed: int) -> Work:
+def _alike(index: Index, settings: ExampleSettings) -> Mapping[str, str]:
+    """The cluster of every document that has passages."""
+    documents = sorted({passage.document_id for passage in index.passages})
+    return document_clusters([index.documents[id_] for id_ in documents], settings.cluster_similarity)
+
+
+def _planned(
+    index: Index, file: QuestionFile | None, alike: Mapping[str, str], settings: ExampleSettings, seed: int
+) -> Work:
     """What models are to write about, by the same splits that `generate_examples` will make."""
     if file is not None:
         return Work(index.passages, (), len(file.questions), settings, seed)
-    documents = sorted({passage.document_id for passage in index.passages})
-    alike = document_clusters([index.documents[id_] for id_ in documents], settings.cluster_similarity)
-    splits = split_by_document(documents, alike, settings, Random(seed))
+    splits = split_by_document(sorted(alike), alike, settings, Random(seed))
     return Work(index.passages, seen_passages(index.passages, splits), 0, settings, seed)
 
 
