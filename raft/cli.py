@@ -38,6 +38,17 @@ Sets = Annotated[
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of every random choice [recipe: 0].")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]
 Json = Annotated[bool, typer.Option("--json", help="The result as one JSON object.")]
+MaxCalls = Annotated[
+    int | None,
+    typer.Option("--max-calls", min=0, help="Stop generation before more calls; the same command goes on."),
+]
+MaxCost = Annotated[
+    float | None, typer.Option("--max-cost", min=0, help="Stop generation before its calls would cost more than this.")
+]
+PriceIn = Annotated[
+    float | None, typer.Option("--price-in", min=0, help="Price of a million tokens that the model reads.")
+]
+PriceOut = Annotated[float | None, typer.Option("--price-out", min=0, help="Price of a million tokens that it writes.")]
 ModelDir = Annotated[Path | None, typer.Option("--model", help="Folder that `raft tune` made [the untuned model].")]
 
 
@@ -108,18 +119,10 @@ def generate(
         bool, typer.Option("--rebalance", help="Drop rows of whatever holds more than its share of the training set.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate calls, tokens, time and cost.")] = False,
-    max_calls: Annotated[
-        int | None, typer.Option("--max-calls", min=0, help="Stop before more calls; the same command goes on.")
-    ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option("--max-cost", min=0, help="Stop before calls would cost more than this.")
-    ] = None,
-    price_in: Annotated[
-        float | None, typer.Option("--price-in", min=0, help="Price of a million tokens that the model reads.")
-    ] = None,
-    price_out: Annotated[
-        float | None, typer.Option("--price-out", min=0, help="Price of a million tokens that it writes.")
-    ] = None,
+    max_calls: MaxCalls = None,
+    max_cost: MaxCost = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
     recipe: RecipeFile = None,
     sets: Sets = None,
     seed: Seed = None,
@@ -277,6 +280,10 @@ def run(
     ablations: Annotated[
         bool, typer.Option("--ablations", help="Also dsf-cot and raft-no-cot: two more tunings, two more arms.")
     ] = False,
+    max_calls: MaxCalls = None,
+    max_cost: MaxCost = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
     recipe: RecipeFile = None,
     sets: Sets = None,
     seed: Seed = None,
@@ -286,10 +293,13 @@ def run(
     """All of it: index, generate, tune, evaluate. A stage whose inputs are unchanged is skipped."""
     _check_paths(*_local(paths), questions, train_questions)
     chosen = _recipe(recipe, [*(sets or []), *(["ablations=true"] if ablations else [])], seed)
+    from raft.models.calls import Limits
+
+    limits = Limits(max_calls, max_cost, price_in, price_out)
     from raft.display import display, print_summary
     from raft.run import run as run_all
 
-    summary = run_all(paths, out, questions, train_questions, chosen, display(quiet=quiet))
+    summary = run_all(paths, out, questions, train_questions, chosen, display(quiet=quiet), limits)
     print_summary(summary, out / "evaluation", as_json=as_json)
 
 

@@ -14,6 +14,7 @@ from raft.corpus.reading import find_files
 from raft.errors import ArtifactError, InputError
 from raft.examples import examples_fingerprint, generate_examples
 from raft.index import Index, build_index, index_fingerprint
+from raft.models.calls import Limits
 from raft.models.weights import is_endpoint
 from raft.progress import Progress, Silent
 from raft.questions import QuestionFile, read_question_file, settle_evidence
@@ -46,12 +47,13 @@ def run(
     train_questions: Path | None = None,
     recipe: Recipe = Recipe(),
     progress: Progress = Silent(),
+    limits: Limits = Limits(),
 ) -> Summary:
     """Index, generate, tune twice and evaluate below `out`; returns the summary of the evaluation.
 
     questions: for the evaluation alone, never trained on; without it the evaluation takes the held-out split of the
-    others and says so. train_questions: to train on instead of written ones. Raises a RaftError before the work that
-    it spoils begins; a stage that is done stays done.
+    others and says so. train_questions: to train on instead of written ones. limits: on the calls of generation.
+    Raises a RaftError before the work that it spoils begins; a stage that is done stays done.
     """
     from raft.evaluate import evaluate, evaluation_fingerprint
 
@@ -92,7 +94,7 @@ def run(
         examples,
         Stage.EXAMPLES,
         examples_fingerprint(index_digest, train_questions, generating, recipe.seed),
-        lambda: generate_examples(index, examples, train_questions, generating, recipe.seed, progress),
+        lambda: generate_examples(index, examples, train_questions, generating, recipe.seed, progress, limits=limits),
     )
     asked: QuestionFile | list[Question] = (
         given[questions] if questions is not None else _held_out(examples / "test.jsonl")

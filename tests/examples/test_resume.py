@@ -162,6 +162,19 @@ def test_a_limit_stops_with_what_to_do_and_the_same_command_goes_on(
     assert out.splitlines()[-1].startswith(f"candidates {read} read = {kept} kept + {rows['rejected.jsonl']} rejected")
 
 
+def test_a_whole_run_keeps_to_the_limit_too_and_its_index_stays(
+    clerk: Clerk, notes: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    code, _, err = call("run", notes, "--out", tmp_path / "run", *clerk.flags, "--max-calls", 5)
+    assert code == 2
+    assert "would pass --max-calls 5" in err.splitlines()[-1]
+    assert clerk.asked.total() == 5
+    assert sorted(path.name for path in (tmp_path / "run").iterdir() if not path.name.startswith(".")) == [
+        "index",
+        "recipe.json",
+    ]
+
+
 def test_an_estimate_asks_nothing_writes_nothing_and_is_not_passed(
     clerk: Clerk, notes_index: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
 ) -> None:
