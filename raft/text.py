@@ -18,6 +18,8 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|St|No|Nos|vs|approx|e\.g|i\.e|etc|Fig|Art|Sec|cf|rev|max|min)|\b[A-Z])\.$"
 )
 _BOUNDARY = re.compile(r"[.!?]+[\"')\]]*(?=\s+[\"'(\[]?[A-Z0-9])|\n")
+# What a question for yes or no can be answered with.
+VERDICTS = ("yes", "no", "maybe")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _IN_NUMBERS = ".,:"
 # A minus counts where it is glued to a number and to nothing before it; other marks only between two numbers.

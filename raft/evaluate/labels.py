@@ -6,10 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from raft.text import locate
+from raft.text import VERDICTS, locate
 from raft.types import Prediction, Question
 
-VERDICTS = ("yes", "no", "maybe")
 # What an answer that names no label, or more than one, counts as; and a refusal.
 OTHER, REFUSED = "(other)", "(refused)"
 _WORD = re.compile(r"\w+")

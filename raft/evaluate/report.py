@@ -120,15 +120,6 @@ def report_html(summary: Summary, provenance: Provenance, record: Record) -> str
     )
 
 
-def _robustness(summary: Summary) -> dict[str, Any] | None:
-    """The note, tables and verdicts of the surface, where it was measured."""
-    if "robustness" not in summary:
-        return None
-    found = summary["robustness"]
-    verdicts = [one["verdict"] for one in found["attacks"]]
-    return {"note": robustness_note(found), "tables": robustness_tables(found), "verdicts": verdicts}
-
-
 # --- words -----------------------------------------------------------------------------------------------------------
 
 

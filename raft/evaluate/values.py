@@ -133,12 +133,8 @@ def _amount(tokens: Sequence[str]) -> tuple[Decimal | None, int]:
         number = _digits(token) if used == 0 else None
         if number is not None:
             current = number
-        elif token in _WORDS and (
-            current is None or (current % 100 >= 20 and current % 10 == 0 and _WORDS[token] < 10)
-        ):
+        elif token in _WORDS and _may_add(_WORDS[token], current, total):
             current = (current or Decimal(0)) + _WORDS[token]
-        elif token in _WORDS and current is not None and current % 100 == 0 and current + total > 0:
-            current += _WORDS[token]
         elif token in _SCALES and current is not None:
             current *= _SCALES[token]
             if _SCALES[token] > 100:

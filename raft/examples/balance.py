@@ -11,12 +11,11 @@ from random import Random
 
 from raft.examples.composing import Reason
 from raft.examples.wording import is_date, is_number, question_word
-from raft.text import normalise_answer
+from raft.text import VERDICTS, normalise_answer
 from raft.types import Example, ExampleKind
 
 # Where the answers of all questions are at most so many, each given so often on the average, they are labels.
 _MOST_LABELS, _ROWS_PER_LABEL = 10, 5
-_VERDICTS = ("yes", "no", "maybe")
 # Of fewer rows any class may hold most by chance: nothing is told or dropped.
 _FEWEST_ROWS = 10
 # A name begins each of its words with a capital, small words within it aside.
@@ -126,14 +125,14 @@ def _labels(rows: Sequence[Example]) -> list[str]:
     given = Counter(filter(None, first))
     if 2 <= len(given) <= _MOST_LABELS and given.total() >= _ROWS_PER_LABEL * len(given):
         return first
-    return [next((v for v in map(normalise_answer, row.answers) if v in _VERDICTS), "") for row in rows]
+    return [next((v for v in map(normalise_answer, row.answers) if v in VERDICTS), "") for row in rows]
 
 
 def _answer_type(row: Example) -> str:
     if not row.answers:
         return "none" if row.kind is ExampleKind.UNANSWERABLE else ""
     answer = row.answers[0]
-    if normalise_answer(answer) in _VERDICTS:
+    if normalise_answer(answer) in VERDICTS:
         return "yes or no"
     if is_date(answer):
         return "date"
