@@ -13,6 +13,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from articles import Articles, Row
 from raft.examples.evidence import find_evidence, quote_span
 from raft.prompts import (
+    READ,
     REFUSAL,
     CitedQuote,
     Prompt,
@@ -30,7 +31,7 @@ from renaming import Renaming
 
 STYLE = PromptStyle.COMPACT
 # How often a paragraph is renamed, and a question of people or of a text shown where nothing answers it.
-RENAMED, REFUSED, REFUSED_OF_TEXT = 0.6, 0.5, 0.15
+RENAMED, REFUSED, REFUSED_OF_TEXT = 0.6, 0.35, 0.15
 # The share of a question's words that its paragraph must hold for it to be an example of what to ask.
 FORESEEN = 0.7
 
@@ -79,6 +80,10 @@ class Example(NamedTuple):
     prompt: Prompt
     targets: tuple[tuple[Segment, ...], ...]
     asks: bool = False
+
+    @property
+    def reads(self) -> bool:
+        return bool(self.prompt.user[0].text == READ)
 
 
 class ExampleMaker:
@@ -159,7 +164,7 @@ def among_others(
     row: Row, articles: Articles, maker: ExampleMaker, renaming: Renaming | None = None
 ) -> Iterator[Example]:
     """A row read from its paragraph, alone or beside up to three others of its article."""
-    count = maker.rng.choices((0, 1, 2, 3), weights=(35, 20, 20, 25))[0]
+    count = maker.rng.choices((0, 1, 2, 3), weights=(60, 20, 10, 10))[0]
     beside = distractors(articles, row, count, maker.rng) if count else []
     if renaming is not None and maker.rng.random() < RENAMED:
         row = next(iter(renaming([row], maker.rng)), row)
@@ -180,7 +185,7 @@ def text_reading(rows: Sequence[Row], rng: random.Random) -> Iterator[Example]:
 
 def unanswered(row: Row, articles: Articles, maker: ExampleMaker, renaming: Renaming | None = None) -> Example:
     """A row to refuse: beside others, at times its own paragraph without the sentences that hold an answer."""
-    shown = distractors(articles, row, maker.rng.choice((1, 2, 3, 4, 4)), maker.rng) or [Text("", "")]
+    shown = distractors(articles, row, maker.rng.choice((1, 1, 2, 3, 4)), maker.rng) or [Text("", "")]
     if maker.rng.random() < 0.3 and (left := without_answer(row)):
         shown = [Text(row.title, left), *shown[: maker.rng.choice((0, 1, 2, 3, 3))]]
     if renaming is not None and maker.rng.random() < RENAMED:
@@ -215,8 +220,8 @@ def paragraph_stage(
         if rng.random() < 0.05:
             yield maker.recall(row)
     for row in unanswerable:
-        if rng.random() < 0.25:
-            count = rng.choice((0, 0, 0, 1, 2))
+        if rng.random() < 0.4:
+            count = rng.choice((0, 0, 0, 0, 1, 2))
             others = distractors(articles, row, count, rng) if count else []
             yield maker.refuse(row, [Text(row.title, row.context), *others], rng.choice((350, 600)))
 

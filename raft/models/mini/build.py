@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from raft.models.mini.modeling import MiniConfig, MiniForCausalLM
-from raft.prompts import CONTROL_TOKENS, PASSAGE_NUMBERS
+from raft.prompts import ANSWER, ASK, BEGIN_QUOTE, CONTROL_TOKENS, END_QUOTE, PASSAGE_NUMBERS, READ, RECALL, REFUSAL
 
 
 def build_tokenizer(source: Path) -> PreTrainedTokenizerFast:
@@ -41,18 +41,29 @@ def build_tokenizer(source: Path) -> PreTrainedTokenizerFast:
     )
 
 
-def passage_marks(tokenizer: PreTrainedTokenizerFast) -> list[int]:
-    """The ids of the tokens that begin a passage."""
-    return [tokenizer.get_vocab()[number] for number in PASSAGE_NUMBERS]
+def form_of(tokenizer: PreTrainedTokenizerFast) -> dict[str, list[int]]:
+    """What the configuration says of the tokens that give prompts and targets their form."""
+    words = tokenizer.get_vocab()
+    return {
+        "passage_marks": [words[number] for number in PASSAGE_NUMBERS],
+        "form_marks": [words[mark] for mark in (READ, BEGIN_QUOTE, END_QUOTE, ANSWER)],
+        "refusal": tokenizer.encode(REFUSAL, add_special_tokens=False),
+    }
 
 
 def build_model(source: Path) -> MiniForCausalLM:
     """The model before any training of ours, float32. source: a folder with MiniLM's `model.safetensors`."""
     torch.manual_seed(0)
-    model = MiniForCausalLM(MiniConfig(passage_marks=passage_marks(build_tokenizer(source))))
+    tokenizer = build_tokenizer(source)
+    model = MiniForCausalLM(MiniConfig(**form_of(tokenizer)))
     weights = load_file(source / "model.safetensors")
     state = model.state_dict()
-    state["word_embeddings.weight"] = weights["embeddings.word_embeddings.weight"]
+    words = weights["embeddings.word_embeddings.weight"].clone()
+    vocabulary = tokenizer.get_vocab()
+    # What opens a prompt and what parts question and passage begin as what did so in MiniLM's own training.
+    words[[vocabulary[mark] for mark in (READ, RECALL, ASK)]] = words[vocabulary["[CLS]"]].clone()
+    words[[vocabulary[number] for number in PASSAGE_NUMBERS]] = words[vocabulary["[SEP]"]].clone()
+    state["word_embeddings.weight"] = words
     positions = weights["embeddings.position_embeddings.weight"]
     # Repeating the table keeps every short distance as MiniLM knows it; training tells the two halves apart.
     state["position_embeddings.weight"] = positions.repeat(MiniConfig.max_position_embeddings // len(positions), 1)

@@ -7,6 +7,7 @@ shown so far (See et al. 2017, section 2.2), because answers and quotes are near
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -18,11 +19,25 @@ from transformers.generation.utils import GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from raft.models.mini.layout import is_mark, lay_out
+from raft.models.mini.reading import (
+    Form,
+    Lesson,
+    Pair,
+    PairBatch,
+    Reader,
+    Scores,
+    batch_of,
+    in_batches,
+    lesson_of,
+    reading_loss,
+)
 
 # Low enough to be nothing beside any real score, finite so that no gradient becomes NaN.
 _MASKED = -1e4
 # Token ids travel through the cache as two base-256 digits: bfloat16 holds every integer up to 256 exactly.
 _DIGIT = 256
+# Padded tokens that are read at once in training: few enough that little of them is padding.
+_READ_TOKENS = 2048
 
 
 class MiniConfig(PreTrainedConfig):
@@ -48,7 +63,10 @@ class MiniConfig(PreTrainedConfig):
     tie_word_embeddings: bool = True
     # The tokens that begin a passage; without them a prompt is one text.
     passage_marks: list[int] | tuple[int, ...] = ()
-    # Added to the log-probability of refusing in decoding; set by what held-out questions show (docs/mini.md).
+    # The tokens that ask for reading, open and close a quote, and begin an answer; then those of a refusal.
+    form_marks: list[int] | tuple[int, ...] = ()
+    refusal: list[int] | tuple[int, ...] = ()
+    # Added to the log-odds of refusing in reading; set by what held-out questions show (docs/mini.md).
     refusal_bias: float = 0.0
 
 
@@ -121,6 +139,7 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         self.pointer_query = nn.Linear(size, 2 * config.pointer_size)
         self.pointer_key = nn.Linear(size, 2 * config.pointer_size)
         self.pointer_gate = nn.Linear(size, 1)
+        self.reader = Reader(size)
         self.post_init()  # type: ignore[no-untyped-call]  # transformers leaves it without types
         # Nearly every word of an answer or a quote stands in the prompt: begin with copying.
         nn.init.constant_(self.pointer_gate.bias, -1.5)
@@ -153,6 +172,19 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         their vocabulary scores. weights: as input_ids, how much each target token counts in the loss (1). The returned
         logits, (batch, logits_to_keep or length, vocabulary), are normalised log-probabilities in float32.
         """
+        if labels is not None and past_key_values is None and (
+            lessons := self._lessons(input_ids, token_type_ids, attention_mask)
+        ):
+            rest = [row for row in range(len(input_ids)) if row not in lessons]
+            named = {"attention_mask": attention_mask, "token_type_ids": token_type_ids, "position_ids": position_ids}
+            named |= {"labels": labels, "copied": copied, "weights": weights}
+            kept = {name: value[rest] for name, value in named.items() if value is not None}
+            written = self(input_ids[rest], **kept, num_items_in_batch=1).loss if rest else 0.0
+            counts = (labels != -100).float() if weights is None else weights
+            read = sum(loss * counts[row].sum() for row, loss in self._reading_losses(lessons).items())
+            return CausalLMOutputWithPast(
+                loss=(written + read) / (num_items_in_batch if num_items_in_batch is not None else counts.sum())
+            )
         batch, length = input_ids.shape
         past = past_key_values.get_seq_length() if past_key_values is not None else 0
         if use_cache and past_key_values is None:
@@ -188,6 +220,53 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         """What `generate()` hands to `forward`: no positions, since those of transformers know no passages."""
         prepare: Any = GenerationMixin.prepare_inputs_for_generation
         return {name: value for name, value in prepare(self, *args, **kwargs).items() if name != "position_ids"}
+
+    @property
+    def form(self) -> Form | None:
+        """The tokens of its form; None for a model that has none and only writes."""
+        if not self.config.form_marks:
+            return None
+        return Form(*self.config.form_marks, tuple(self.config.passage_marks), tuple(self.config.refusal))
+
+    def read_pairs(self, pairs: Sequence[Pair], most_tokens: int) -> list[Scores]:
+        """The scores of each pair, of its own length; pairs of like lengths are read together, up to so many tokens."""
+        device, made = self.word_embeddings.weight.device, dict[int, Scores]()
+        for places in in_batches(pairs, most_tokens):
+            read = self._read(batch_of([pairs[place] for place in places], device))
+            for row, place in enumerate(places):
+                made[place] = Scores(*(part[row, : len(pairs[place].ids)] for part in read))
+        return [made[place] for place in range(len(pairs))]
+
+    def _read(self, batch: PairBatch) -> Scores:
+        """Where the answer stands in each of the pairs, read with full attention."""
+        hidden = self.word_embeddings(batch.ids) + self.position_embeddings.weight[: batch.ids.shape[1]]
+        hidden = self.embedding_dropout(self.embedding_norm(hidden + self.segment_embeddings.weight[0]))
+        mask = None if bool(batch.real.all()) else _additive(batch.real[:, None, None], _compute_dtype(hidden))
+        for layer in self.layers:
+            hidden = layer(hidden, mask, None)
+        scores: Scores = self.reader(hidden, batch.words)
+        return scores
+
+    def _lessons(self, input_ids: Tensor, types: Tensor | None, attention_mask: Tensor | None) -> dict[int, Lesson]:
+        """Of a batch to learn from, the rows whose answers the reader can point at."""
+        form = self.form
+        if form is None or types is None:
+            return {}
+        kinds = types if attention_mask is None else types.masked_fill(attention_mask == 0, -1)
+        made = {
+            row: lesson_of(ids[of == 0].tolist(), ids[of == 1].tolist(), form)
+            for row, (ids, of) in enumerate(zip(input_ids, kinds, strict=True))
+        }
+        return {row: lesson for row, lesson in made.items() if lesson is not None}
+
+    def _reading_losses(self, lessons: Mapping[int, Lesson]) -> dict[int, Tensor]:
+        """Nats of each row; the pairs of all rows are read together."""
+        scores = self.read_pairs([pair for lesson in lessons.values() for pair in lesson.pairs], _READ_TOKENS)
+        losses, at = {}, 0
+        for row, lesson in lessons.items():
+            losses[row] = reading_loss(scores[at : at + len(lesson.pairs)], lesson)
+            at += len(lesson.pairs)
+        return losses
 
     def _with_past(self, input_ids: Tensor, token_type_ids: Tensor, cache: Cache | None) -> tuple[Tensor, Tensor]:
         """Ids and types of all tokens so far, (batch, seen): what went before stands in the cache (see `_remember`)."""

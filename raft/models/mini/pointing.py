@@ -1,0 +1,109 @@
+"""Prompts in, answers with quotes out: the embedded model's reading as text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from raft.models.generator import Generation
+from raft.models.mini.modeling import MiniForCausalLM
+from raft.models.mini.reading import Bounds, Pair, Scores, Span, best_reading, pairs_of
+from raft.prompts import READ, REFUSAL, CitedQuote, Prompt, joined, plain_target, reasoned_target, shown_texts
+from raft.text import Source
+
+# Padded tokens read at once.
+_BATCH_TOKENS = 4_096
+_LONGEST_ANSWER, _LONGEST_QUOTE = 20, 64
+
+
+@dataclass(frozen=True)
+class _Words:
+    """The tokens of a passage: where they stand in its text, and which may begin or end a quote."""
+
+    text: str
+    offsets: list[tuple[int, int]]
+    begins: list[bool]
+    ends: list[bool]
+
+
+class _Row(NamedTuple):
+    """One prompt to read: its pairs, and the words of the passage of each."""
+
+    pairs: list[Pair]
+    words: list[_Words]
+
+
+class Pointing:
+    """Answers prompts that show passages. cites: whether a quote goes before the answer."""
+
+    def __init__(self, model: MiniForCausalLM, tokenizer: PreTrainedTokenizerBase, cites: bool = True) -> None:
+        self._model, self._form, self._tokenizer, self._cites = model, model.form, tokenizer, cites
+
+    def reads(self, prompt: Prompt) -> bool:
+        """Whether a prompt shows passages to answer from."""
+        return any(segment.text == READ and not segment.content for segment in prompt.user) and bool(
+            shown_texts(prompt)
+        )
+
+    @torch.inference_mode()
+    def answer(
+        self, prompts: Sequence[Prompt], encoded: Sequence[Sequence[int]], spare: int = 0
+    ) -> list[Generation]:
+        """One answer a prompt. encoded: their token ids. spare: tokens beyond the usual longest answer."""
+        began = time.perf_counter()
+        rows = [
+            _Row(pairs_of(ids, self._form), [self._words(text) for text in shown_texts(prompt)])
+            for prompt, ids in zip(prompts, encoded, strict=True)
+        ]
+        made, at = [], 0
+        scores = self._model.read_pairs([pair for row in rows for pair in row.pairs], _BATCH_TOKENS)
+        for row in rows:
+            made.append(self._said(row, scores[at : at + len(row.pairs)], _LONGEST_ANSWER + spare))
+            at += len(row.pairs)
+        seconds = (time.perf_counter() - began) / max(len(rows), 1)
+        return [
+            Generation(text, seconds, len(ids), tokens, likelihood)
+            for (text, tokens, likelihood), ids in zip(made, encoded, strict=True)
+        ]
+
+    def _said(self, row: _Row, scores: Sequence[Scores], longest: int) -> tuple[str, int, float]:
+        """What is said to one prompt, its tokens, and its log-probability."""
+        bounds = [_bounds(pair, words, longest) for pair, words in zip(row.pairs, row.words, strict=True)]
+        reading = best_reading(scores, bounds, self._model.config.refusal_bias)
+        if reading.answer is None or reading.quote is None:
+            return joined(plain_target(REFUSAL)), len(self._form.refusal) + 1, reading.log_probability
+        said = self._text(row, reading.answer)
+        if not self._cites:
+            return joined(plain_target(said)), _size(reading.answer) + 1, reading.log_probability
+        quote = CitedQuote(reading.answer.pair + 1, self._text(row, reading.quote))
+        tokens = _size(reading.quote) + _size(reading.answer) + 4
+        return joined(reasoned_target([quote], said)), tokens, reading.log_probability
+
+    def _text(self, row: _Row, span: Span) -> str:
+        """The words of a span as its passage has them."""
+        pair, words = row.pairs[span.pair], row.words[span.pair]
+        shift = len(pair.ids) - len(words.offsets)
+        return words.text[words.offsets[span.first - shift][0] : words.offsets[span.last - shift][1]]
+
+    def _words(self, text: str) -> _Words:
+        encoded = self._tokenizer(
+            text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
+        )
+        offsets, source = encoded["offset_mapping"], Source(text)
+        begins = [text[start].isalnum() and source.may_begin(start) for start, _ in offsets]
+        return _Words(text, offsets, begins, [source.may_end(end) for _, end in offsets])
+
+
+def _bounds(pair: Pair, words: _Words, longest: int) -> Bounds:
+    """Whole words of the text alone: its title stands before it in the pair."""
+    before = [False] * (len(pair.ids) - len(words.offsets))
+    return Bounds(torch.tensor([*before, *words.begins]), torch.tensor([*before, *words.ends]), longest, _LONGEST_QUOTE)
+
+
+def _size(span: Span) -> int:
+    return span.last - span.first + 1
