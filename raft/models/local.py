@@ -118,9 +118,7 @@ class LocalGenerator:
         variant = describe_tuned(adapter).variant
         if not (adapter / "adapter_config.json").exists():
             loaded = load_model(str(adapter))
-            return cls(
-                LoadedModel(name, loaded.model, loaded.codec, loaded.context_tokens), variant, calls, identity
-            )
+            return cls(LoadedModel(name, loaded.model, loaded.codec, loaded.context_tokens), variant, calls, identity)
         from peft import PeftModel
 
         device = pick_device()
@@ -151,11 +149,10 @@ class LocalGenerator:
     def _batches(
         self, prompts: Sequence[Prompt], encoded: Sequence[tuple[int, ...]], decoding: Decoding
     ) -> Iterator[list[_Group]]:
-        """Equal prompts once, those of like length together; what is read by pointing stands apart from what is written."""
+        """Equal prompts once, those of like length together; what is read by pointing apart from what is written."""
         groups = _grouped(encoded, merge_equal=decoding.temperature == 0)
-        read = [group for group in groups if self._reads(prompts[group.rows[0]])]
-        yield from _batches(read)
-        yield from _batches([group for group in groups if not self._reads(prompts[group.rows[0]])])
+        for read in (True, False):
+            yield from _batches([group for group in groups if self._reads(prompts[group.rows[0]]) == read])
 
     def _reads(self, prompt: Prompt) -> bool:
         return self._pointing is not None and self._pointing.reads(prompt)

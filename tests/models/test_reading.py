@@ -34,7 +34,7 @@ from raft.prompts import (
 from raft.tune.training import Collator, EncodedRow
 from raft.types import ShownPassage
 
-FORM = Form(read=1, begin_quote=2, end_quote=3, answer=4, passages=(5, 6, 7), refusal=(90, 91))
+FORM = Form(read=1, begin_quote=2, end_quote=3, answer=4, passages=(5, 6, 7), refusal=(90, 91), verdicts=(32,))
 END = 9
 # <READ> what ? [1] a b a c [2] d e
 PROMPT = [1, 20, 21, 5, 30, 31, 30, 32, 6, 40, 41]
@@ -96,13 +96,16 @@ def test_a_refusal_is_learnt_and_what_cannot_be_pointed_at_is_not() -> None:
     assert refusal is not None and refusal.answers == []
     assert lesson_of(PROMPT, [4, 77, END], FORM) is None
     assert lesson_of([1, 20, 21], [4, 30, END], FORM) is None
+    assert lesson_of(PROMPT, [4, 32, END], FORM) is None
 
 
 def test_the_choices_are_one_distribution() -> None:
     """The chances of all spans of all passages and of refusing add up to one, by the loss of teaching each."""
     both = [scores(5, 0), scores(3, 1)]
     pairs = [Pair([0] * len(one.first), 0) for one in both]
-    spans = [Span(n, a, b) for n, one in enumerate(both) for a in range(len(one.first)) for b in range(a, len(one.first))]
+    spans = [
+        Span(n, a, b) for n, one in enumerate(both) for a in range(len(one.first)) for b in range(a, len(one.first))
+    ]
     losses = [reading_loss(both, Lesson(pairs, [span], None)) for span in spans]
     losses.append(reading_loss(both, Lesson(pairs, [], None)))
     assert float(torch.stack(losses).neg().exp().sum()) == pytest.approx(1.0, abs=1e-5)
@@ -115,7 +118,9 @@ def test_the_likeliest_span_is_said_with_its_chance(seed: int) -> None:
     both = [scores(6, seed), scores(4, seed + 50)]
     pairs = [Pair([0] * len(one.first), 0) for one in both]
     reading = best_reading(both, [bounds(6), bounds(4)], refusal_bias=-100.0)
-    spans = [Span(n, a, b) for n, one in enumerate(both) for a in range(len(one.first)) for b in range(a, len(one.first))]
+    spans = [
+        Span(n, a, b) for n, one in enumerate(both) for a in range(len(one.first)) for b in range(a, len(one.first))
+    ]
     losses = {span: float(reading_loss(both, Lesson(pairs, [span], None))) for span in spans}
     assert reading.answer == min(losses, key=lambda span: losses[span])
     assert reading.log_probability == pytest.approx(-min(losses.values()), abs=1e-5)
@@ -195,14 +200,14 @@ def test_rows_are_learnt_through_the_collator(tiny_mini: Path) -> None:
     batch = Collator(loaded)(encoded)
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
     torch.manual_seed(0)
-    first = float(model(**batch).loss)
+    first = model(**batch).loss.item()
     for _ in range(30):
         optimiser.zero_grad()
         loss = model(**batch, num_items_in_batch=int((batch["labels"] != -100).sum())).loss
         loss.backward()
         optimiser.step()
     model.eval()
-    assert float(model(**batch).loss) < first / 4
+    assert model(**batch).loss.item() < first / 4
     said = LocalGenerator(loaded).generate([asked, rows[1][0]], Decoding())
     assert parse_answer(said[0].text).answer == "45 bar" and parse_answer(said[0].text).quotes[0].number == 2
     assert parse_answer(said[1].text).abstained

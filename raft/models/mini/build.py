@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -41,13 +42,14 @@ def build_tokenizer(source: Path) -> PreTrainedTokenizerFast:
     )
 
 
-def form_of(tokenizer: PreTrainedTokenizerFast) -> dict[str, list[int]]:
+def form_of(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
     """What the configuration says of the tokens that give prompts and targets their form."""
     words = tokenizer.get_vocab()
     return {
         "passage_marks": [words[number] for number in PASSAGE_NUMBERS],
         "form_marks": [words[mark] for mark in (READ, BEGIN_QUOTE, END_QUOTE, ANSWER)],
         "refusal": tokenizer.encode(REFUSAL, add_special_tokens=False),
+        "verdicts": [words["yes"], words["no"]],
     }
 
 

@@ -63,9 +63,10 @@ class MiniConfig(PreTrainedConfig):
     tie_word_embeddings: bool = True
     # The tokens that begin a passage; without them a prompt is one text.
     passage_marks: list[int] | tuple[int, ...] = ()
-    # The tokens that ask for reading, open and close a quote, and begin an answer; then those of a refusal.
+    # The tokens that ask for reading, open and close a quote, and begin an answer; those of a refusal; "yes" and "no".
     form_marks: list[int] | tuple[int, ...] = ()
     refusal: list[int] | tuple[int, ...] = ()
+    verdicts: list[int] | tuple[int, ...] = ()
     # Added to the log-odds of refusing in reading; set by what held-out questions show (docs/mini.md).
     refusal_bias: float = 0.0
 
@@ -172,19 +173,10 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         their vocabulary scores. weights: as input_ids, how much each target token counts in the loss (1). The returned
         logits, (batch, logits_to_keep or length, vocabulary), are normalised log-probabilities in float32.
         """
-        if labels is not None and past_key_values is None and (
-            lessons := self._lessons(input_ids, token_type_ids, attention_mask)
-        ):
-            rest = [row for row in range(len(input_ids)) if row not in lessons]
-            named = {"attention_mask": attention_mask, "token_type_ids": token_type_ids, "position_ids": position_ids}
-            named |= {"labels": labels, "copied": copied, "weights": weights}
-            kept = {name: value[rest] for name, value in named.items() if value is not None}
-            written = self(input_ids[rest], **kept, num_items_in_batch=1).loss if rest else 0.0
-            counts = (labels != -100).float() if weights is None else weights
-            read = sum(loss * counts[row].sum() for row, loss in self._reading_losses(lessons).items())
-            return CausalLMOutputWithPast(
-                loss=(written + read) / (num_items_in_batch if num_items_in_batch is not None else counts.sum())
-            )
+        if labels is not None and (lessons := self._lessons(input_ids, token_type_ids, attention_mask)):
+            rows = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
+            rows |= {"position_ids": position_ids, "labels": labels, "copied": copied, "weights": weights}
+            return CausalLMOutputWithPast(loss=self._mixed_loss(lessons, rows, num_items_in_batch))
         batch, length = input_ids.shape
         past = past_key_values.get_seq_length() if past_key_values is not None else 0
         if use_cache and past_key_values is None:
@@ -226,7 +218,10 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         """The tokens of its form; None for a model that has none and only writes."""
         if not self.config.form_marks:
             return None
-        return Form(*self.config.form_marks, tuple(self.config.passage_marks), tuple(self.config.refusal))
+        config = self.config
+        read, begin, end, answer = config.form_marks
+        marks, refusal, verdicts = map(tuple, (config.passage_marks, config.refusal, config.verdicts))
+        return Form(read, begin, end, answer, marks, refusal, verdicts)
 
     def read_pairs(self, pairs: Sequence[Pair], most_tokens: int) -> list[Scores]:
         """The scores of each pair, of its own length; pairs of like lengths are read together, up to so many tokens."""
@@ -259,14 +254,23 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         }
         return {row: lesson for row, lesson in made.items() if lesson is not None}
 
-    def _reading_losses(self, lessons: Mapping[int, Lesson]) -> dict[int, Tensor]:
-        """Nats of each row; the pairs of all rows are read together."""
+    def _mixed_loss(
+        self, lessons: Mapping[int, Lesson], rows: Mapping[str, Tensor | None], num_items: Tensor | int | None
+    ) -> Tensor:
+        """The loss of a batch in which some rows are read, all their pairs together, and the rest are written."""
+        given = {name: value for name, value in rows.items() if value is not None}
+        labels = given["labels"]
+        counts = given.get("weights", (labels != -100).float())
         scores = self.read_pairs([pair for lesson in lessons.values() for pair in lesson.pairs], _READ_TOKENS)
-        losses, at = {}, 0
+        total, at = counts.new_zeros(()), 0
         for row, lesson in lessons.items():
-            losses[row] = reading_loss(scores[at : at + len(lesson.pairs)], lesson)
+            # One decision stands for all tokens of the target, so that a row weighs the same however it is learnt.
+            total = total + reading_loss(scores[at : at + len(lesson.pairs)], lesson) * counts[row].sum()
             at += len(lesson.pairs)
-        return losses
+        rest = [row for row in range(len(labels)) if row not in lessons]
+        if rest:
+            total = total + self(**{name: value[rest] for name, value in given.items()}, num_items_in_batch=1).loss
+        return total / (num_items if num_items is not None else counts.sum().clamp(min=1))
 
     def _with_past(self, input_ids: Tensor, token_type_ids: Tensor, cache: Cache | None) -> tuple[Tensor, Tensor]:
         """Ids and types of all tokens so far, (batch, seen): what went before stands in the cache (see `_remember`)."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from raft.errors import ModelError
 from raft.models.generator import Generation
 from raft.models.mini.modeling import MiniForCausalLM
 from raft.models.mini.reading import Bounds, Pair, Scores, Span, best_reading, pairs_of
@@ -42,6 +43,11 @@ class Pointing:
     """Answers prompts that show passages. cites: whether a quote goes before the answer."""
 
     def __init__(self, model: MiniForCausalLM, tokenizer: PreTrainedTokenizerBase, cites: bool = True) -> None:
+        """Raises ModelError where the model has not learnt to point."""
+        if model.form is None:
+            raise ModelError(
+                "the configuration of this mini names no form_marks: train it anew with scripts/train_mini"
+            )
         self._model, self._form, self._tokenizer, self._cites = model, model.form, tokenizer, cites
 
     def reads(self, prompt: Prompt) -> bool:
@@ -51,9 +57,7 @@ class Pointing:
         )
 
     @torch.inference_mode()
-    def answer(
-        self, prompts: Sequence[Prompt], encoded: Sequence[Sequence[int]], spare: int = 0
-    ) -> list[Generation]:
+    def answer(self, prompts: Sequence[Prompt], encoded: Sequence[Sequence[int]], spare: int = 0) -> list[Generation]:
         """One answer a prompt. encoded: their token ids. spare: tokens beyond the usual longest answer."""
         began = time.perf_counter()
         rows = [

@@ -1,10 +1,10 @@
 """How the embedded model reads: it points at the words of a passage that answer, and at the quote around them.
 
-The question is read with each passage apart, so that the order of the passages cannot matter. One softmax over the first
-words of all passages and over "none" says where the answer begins or that none of them answers (shared normalisation:
-Clark and Gardner 2018, section 3.2.2; no answer as one more choice: Levy et al. 2017, section 3); a second one says where
-it ends. Such heads learn from a few thousand questions what a decoder that writes the same words one by one did not learn
-from ten times as many (docs/mini.md).
+The question is read with each passage apart, so that the order of the passages cannot matter. One softmax over the
+first words of all passages and over "none" says where the answer begins or that none of them answers (shared
+normalisation: Clark and Gardner 2018, section 3.2.2; no answer as one more choice: Levy et al. 2017, section 3); a
+second one says where it ends. Such heads learn from a few thousand questions what a decoder that writes the same words
+one by one did not learn from ten times as many (docs/mini.md).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Form:
     answer: int
     passages: tuple[int, ...]
     refusal: tuple[int, ...]
+    verdicts: tuple[int, ...] = ()
 
 
 class Pair(NamedTuple):
@@ -77,7 +78,10 @@ def pairs_of(prompt: Sequence[int], form: Form) -> list[Pair]:
 
 
 def lesson_of(prompt: Sequence[int], target: Sequence[int], form: Form) -> Lesson | None:
-    """What a row teaches; None where it shows no passages, or its answer stands in none of them."""
+    """What a row teaches; None where it shows no passages, or its answer stands in none of them.
+
+    A bare "yes" or "no" stands in a passage for other reasons than the question's, and is nothing to point at.
+    """
     pairs = pairs_of(prompt, form)
     if not pairs or form.answer not in target:
         return None
@@ -86,6 +90,8 @@ def lesson_of(prompt: Sequence[int], target: Sequence[int], form: Form) -> Lesso
     if tuple(said[: len(form.refusal)]) == form.refusal:
         return Lesson(pairs, [], None)
     words = said[:-1]
+    if len(words) == 1 and words[0] in form.verdicts:
+        return None
     quotes = list(_quotes(list(target[:mark]), pairs, form))
     for quote in quotes:
         inside = pairs[quote.pair].ids[quote.first : quote.last + 1]
@@ -181,7 +187,10 @@ def _of_all(scores: Sequence[Scores]) -> Tensor:
 
 
 def reading_loss(scores: Sequence[Scores], lesson: Lesson) -> Tensor:
-    """Nats that one row costs: of its answer, or of refusing, and a little of its quote. scores: of each of its pairs."""
+    """Nats that one row costs: of its answer or of refusing, and a little of its quote.
+
+    scores: those of each of its pairs.
+    """
     everything = _of_all(scores).logsumexp(0)
     if not lesson.answers:
         return everything
