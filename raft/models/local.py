@@ -205,7 +205,7 @@ class LocalGenerator:
 
     def _write(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:
         if self._pointing is not None and self._pointing.reads(prompts[0]):
-            return self._pointing.answer(prompts, [group.ids for group in groups], _spare(decoding))
+            return self._pointing.answer(prompts, [group.ids for group in groups], decoding.max_new_tokens)
         return self._continue(groups, prompts, decoding)
 
     @torch.inference_mode()
@@ -247,16 +247,12 @@ class LocalGenerator:
         processors: list[Any] = []
         if self._grammar is not None:
             pairs = zip(prompts, groups, strict=True)
-            outputs = [self._grammar.output(prompt, group.turn, _spare(decoding)) for prompt, group in pairs]
+            spare = decoding.max_new_tokens - Decoding().max_new_tokens
+            outputs = [self._grammar.output(prompt, group.turn, spare) for prompt, group in pairs]
             processors.append(KeepToForm(outputs))
         if decoding.temperature > 0:
             processors.append(_Nucleus(decoding))
         return processors
-
-
-def _spare(decoding: Decoding) -> int:
-    """Tokens of room beyond what is usual: whoever gives more wants longer answers, such as calls of an API."""
-    return max(0, decoding.max_new_tokens - Decoding().max_new_tokens)
 
 
 def _generation_config(model: Any, decoding: Decoding, pad: int) -> Any:

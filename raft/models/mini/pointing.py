@@ -11,7 +11,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from raft.errors import ModelError
-from raft.models.generator import Generation
+from raft.models.generator import Decoding, Generation
 from raft.models.mini.modeling import MiniForCausalLM
 from raft.models.mini.reading import Bounds, Pair, Scores, Span, best_reading, pairs_of
 from raft.prompts import READ, REFUSAL, CitedQuote, Prompt, joined, plain_target, reasoned_target, shown_texts
@@ -19,7 +19,10 @@ from raft.text import Source
 
 # Padded tokens read at once.
 _BATCH_TOKENS = 4_096
+# Answers that are longer than this are mistakes, unless somebody gives more room than is usual.
 _LONGEST_ANSWER, _LONGEST_QUOTE = 20, 64
+# Tokens of an output that are neither quote nor answer.
+_MARKS = 4
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ class Pointing:
         )
 
     @torch.inference_mode()
-    def answer(self, prompts: Sequence[Prompt], encoded: Sequence[Sequence[int]], spare: int = 0) -> list[Generation]:
-        """One answer a prompt. encoded: their token ids. spare: tokens beyond the usual longest answer."""
+    def answer(self, prompts: Sequence[Prompt], encoded: Sequence[Sequence[int]], room: int) -> list[Generation]:
+        """One answer a prompt. encoded: their token ids. room: tokens that an answer with its quote may have."""
         began = time.perf_counter()
         rows = [
             _Row(pairs_of(ids, self._form), [self._words(text) for text in shown_texts(prompt)])
@@ -67,7 +70,7 @@ class Pointing:
         made, at = [], 0
         scores = self._model.read_pairs([pair for row in rows for pair in row.pairs], _BATCH_TOKENS)
         for row in rows:
-            made.append(self._said(row, scores[at : at + len(row.pairs)], _LONGEST_ANSWER + spare))
+            made.append(self._said(row, scores[at : at + len(row.pairs)], room))
             at += len(row.pairs)
         seconds = (time.perf_counter() - began) / max(len(rows), 1)
         return [
@@ -75,17 +78,17 @@ class Pointing:
             for (text, tokens, likelihood), ids in zip(made, encoded, strict=True)
         ]
 
-    def _said(self, row: _Row, scores: Sequence[Scores], longest: int) -> tuple[str, int, float]:
+    def _said(self, row: _Row, scores: Sequence[Scores], room: int) -> tuple[str, int, float]:
         """What is said to one prompt, its tokens, and its log-probability."""
-        bounds = [_bounds(pair, words, longest) for pair, words in zip(row.pairs, row.words, strict=True)]
+        bounds = [_bounds(pair, words, room) for pair, words in zip(row.pairs, row.words, strict=True)]
         reading = best_reading(scores, bounds, self._model.config.refusal_bias)
         if reading.answer is None or reading.quote is None:
             return joined(plain_target(REFUSAL)), len(self._form.refusal) + 1, reading.log_probability
         said = self._text(row, reading.answer)
-        if not self._cites:
+        tokens = _size(reading.quote) + _size(reading.answer) + _MARKS
+        if not self._cites or tokens > room:
             return joined(plain_target(said)), _size(reading.answer) + 1, reading.log_probability
         quote = CitedQuote(reading.answer.pair + 1, self._text(row, reading.quote))
-        tokens = _size(reading.quote) + _size(reading.answer) + 4
         return joined(reasoned_target([quote], said)), tokens, reading.log_probability
 
     def _text(self, row: _Row, span: Span) -> str:
@@ -103,10 +106,13 @@ class Pointing:
         return _Words(text, offsets, begins, [source.may_end(end) for _, end in offsets])
 
 
-def _bounds(pair: Pair, words: _Words, longest: int) -> Bounds:
+def _bounds(pair: Pair, words: _Words, room: int) -> Bounds:
     """Whole words of the text alone: its title stands before it in the pair."""
     before = [False] * (len(pair.ids) - len(words.offsets))
-    return Bounds(torch.tensor([*before, *words.begins]), torch.tensor([*before, *words.ends]), longest, _LONGEST_QUOTE)
+    begins, ends = torch.tensor([*before, *words.begins]), torch.tensor([*before, *words.ends])
+    # An answer stands twice, once in its quote.
+    longest = min(_LONGEST_ANSWER + max(0, room - Decoding().max_new_tokens), max(1, (room - _MARKS) // 2))
+    return Bounds(begins, ends, longest, min(_LONGEST_QUOTE, max(1, room - _MARKS - longest)))
 
 
 def _size(span: Span) -> int:

@@ -259,8 +259,9 @@ def _spans(scores: Scores, bound: Bounds) -> Tensor:
 def _quote_around(answer: Span, scores: Scores, bound: Bounds) -> Span:
     """The likeliest quote that holds the answer."""
     place = torch.arange(len(scores.first), device=scores.first.device)
-    before = bound.begins & (place <= answer.first) & (place > answer.last - bound.longest_quote)
+    longest = max(bound.longest_quote, answer.last - answer.first + 1)
+    before = bound.begins & (place <= answer.first) & (place > answer.last - longest)
     first = int(scores.quote_first.masked_fill(~before, -torch.inf).argmax())
-    after = bound.ends & (place >= answer.last) & (place < first + bound.longest_quote)
+    after = bound.ends & (place >= answer.last) & (place < first + longest)
     last = int(scores.quote_last.masked_fill(~after, -torch.inf).argmax())
     return Span(answer.pair, first, last)
