@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
-from raft.corpus.sketches import PERMUTATIONS, Sketch, Sketches, minhash, shingles_of, words_of
+from raft.corpus.sketches import PERMUTATIONS, Sketch, Sketches, shingles_of, words_of
 from raft.types import Document
+
+if TYPE_CHECKING:
+    from datasketch import MinHash
 
 # Forms of which one stands on each side are a leak, though they are different documents; fewer runs are a phrase.
 _FEWEST_IN_CLUSTERS = 10
@@ -101,7 +106,7 @@ def document_clusters(documents: Sequence[Document], threshold: float) -> Mappin
     }
 
     if shingles:
-        sketches = {id_: minhash(runs) for id_, runs in shingles.items()}
+        sketches = {id_: _minhash(runs) for id_, runs in shingles.items()}
         search = MinHashLSHEnsemble(threshold=max(0.1, threshold - 0.1), num_perm=PERMUTATIONS, num_part=_PARTITIONS)
         search.index((id_, sketch, len(shingles[id_])) for id_, sketch in sketches.items())
         for id_, ours in shingles.items():
@@ -116,3 +121,17 @@ def document_clusters(documents: Sequence[Document], threshold: float) -> Mappin
             if best is not None:
                 clusters.merge(id_, best)
     return {id_: min(cluster) for cluster in clusters.subsets() for id_ in cluster}
+
+
+def _minhash(shingles: Iterable[int]) -> MinHash:
+    made = _blank().copy()
+    made.update_batch(shingles)
+    return made
+
+
+@cache
+def _blank() -> MinHash:
+    """Copied for every document: drawing its permutations takes longer than sketching a page."""
+    from datasketch import MinHash
+
+    return MinHash(num_perm=PERMUTATIONS, hashfunc=int)

@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from xxhash import xxh32_intdigest, xxh64_digest
+from numpy.typing import NDArray
+from xxhash import xxh32_intdigest, xxh64_digest, xxh64_intdigest
 
 from raft.artifacts import hash_json
 from raft.errors import ArtifactError
-
-if TYPE_CHECKING:
-    from datasketch import MinHash
 
 SKETCHES = "sketches.safetensors"
 PERMUTATIONS = 128
@@ -28,6 +25,8 @@ _SHINGLE = 5
 _FEWEST_SHINGLES = 40
 _WORD = re.compile(r"\w+")
 _DIGEST, _BAND = 32, 8
+# Runs of words that are hashed at once, so that a long book does not need memory for all of it.
+_TOGETHER = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def save_sketches(path: Path, kept: KeptSketches) -> None:
     path.write_bytes(save(arrays, {"made_by": kept.made_by}))
 
 
-def _array(rows: Iterable[bytes], width: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+def _array(rows: Iterable[bytes], width: int) -> NDArray[np.uint8]:
     padded = [row.ljust(width, b"\0") for row in rows]
     return np.frombuffer(b"".join(padded), np.uint8).reshape(len(padded), width)
 
@@ -107,7 +106,7 @@ def load_sketches(path: Path) -> KeptSketches:
     return KeptSketches(made_by, sketches)
 
 
-def _rows(array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], width: int) -> Iterator[tuple[bytes, ...]]:
+def _rows(array: NDArray[np.uint8], width: int) -> Iterator[tuple[bytes, ...]]:
     """Each row in parts of `width` bytes; without parts where it is all zeros."""
     if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] % width:
         raise ValueError(f"{array.dtype} of shape {array.shape}, expected rows of {width} bytes")
@@ -127,19 +126,26 @@ def shingles_of(words: Sequence[str]) -> frozenset[int]:
     return frozenset(map(xxh32_intdigest, runs))
 
 
-def minhash(shingles: Iterable[int]) -> MinHash:
-    """The sketch of a set by `PERMUTATIONS` minima (Broder 1997)."""
-    made = _blank().copy()
-    made.update_batch(shingles)
-    return made
+def minima_of(shingles: Collection[int]) -> NDArray[np.uint32]:
+    """The MinHash of a set of 32-bit numbers, shape (128,): the lowest value that each of 128 hash functions gives.
+
+    The share of equal minima of two sets is near their Jaccard similarity (Broder 1997). Functions: multiply, add and
+    shift (Dietzfelbinger 1996). Not datasketch's, because importing it takes longer than an update has for comparing.
+    """
+    factors, terms = _functions()
+    values = np.fromiter(shingles, np.uint64, len(shingles))[:, None]
+    lowest = np.full(PERMUTATIONS, 2**32 - 1, np.uint32)
+    for first in range(0, len(values), _TOGETHER):
+        mixed = (values[first : first + _TOGETHER] * factors + terms) >> np.uint64(32)
+        lowest = np.minimum(lowest, mixed.min(0).astype(np.uint32))
+    return lowest
 
 
 @cache
-def _blank() -> MinHash:
-    """Copied for every sketch: drawing its permutations takes longer than sketching a page."""
-    from datasketch import MinHash
-
-    return MinHash(num_perm=PERMUTATIONS, hashfunc=int)
+def _functions() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Factors and terms; random numbers of a library could be others in its next version."""
+    numbers = [xxh64_intdigest(b"", seed) for seed in range(2 * PERMUTATIONS)]
+    return np.array(numbers[:PERMUTATIONS], np.uint64), np.array(numbers[PERMUTATIONS:], np.uint64)
 
 
 def _sketch(text: str, threshold: float) -> Sketch:
@@ -148,26 +154,31 @@ def _sketch(text: str, threshold: float) -> Sketch:
     shingles = shingles_of(words) if threshold < 1 else frozenset()
     if len(shingles) < _FEWEST_SHINGLES:
         return Sketch(digest)
-    bands, width = _layout(threshold)
-    minima = minhash(shingles).hashvalues
+    # A little lower than what is wanted: candidates are confirmed, and what is not found is lost.
+    bands, width = layout(max(0.1, threshold - 0.1))
+    minima = minima_of(shingles)
     parts = (minima[band * width : (band + 1) * width] for band in range(bands))
     return Sketch(digest, tuple(xxh64_digest(part.tobytes()) for part in parts))
 
 
 @cache
-def _layout(threshold: float) -> tuple[int, int]:
-    """How many bands of how many minima find what is as like as `threshold`."""
-    from datasketch import MinHashLSH
+def layout(threshold: float) -> tuple[int, int]:
+    """How many bands of how many minima tell sets that are at least so like from the others with the fewest mistakes.
 
-    # A little lower than what is wanted: candidates are confirmed, and what is not found is lost.
-    search = MinHashLSH(threshold=max(0.1, threshold - 0.1), num_perm=PERMUTATIONS)
-    return search.b, search.r
+    Sets of likeness s share a band with probability 1 - (1 - s^width)^bands (Leskovec et al., Mining of Massive
+    Datasets, 3.4); a mistake either way weighs the same, and every likeness is as probable as another.
+    """
+    likeness = (np.arange(1000) + 0.5) / 1000
+
+    def mistakes(bands: int, width: int) -> float:
+        found = 1 - (1 - likeness**width) ** bands
+        return float(np.where(likeness < threshold, found, 1 - found).sum())
+
+    choices = [(bands, width) for bands in range(1, PERMUTATIONS + 1) for width in range(1, PERMUTATIONS // bands + 1)]
+    return min(choices, key=lambda choice: mistakes(*choice))
 
 
 def _way_of_making(threshold: float) -> str:
     """A digest of everything that a sketch depends on beside its text."""
-    from importlib import metadata
-
     # What letters are, and their lower case, follows the Unicode tables of Python.
-    versions = [metadata.version("datasketch"), unicodedata.unidata_version]
-    return hash_json([threshold, _SHINGLE, _FEWEST_SHINGLES, PERMUTATIONS, *versions])
+    return hash_json([threshold, _SHINGLE, _FEWEST_SHINGLES, PERMUTATIONS, unicodedata.unidata_version])

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from datasketch import MinHashLSH
 from safetensors.numpy import save_file
 
-from raft.corpus.sketches import KeptSketches, Sketches, load_sketches, save_sketches
+from raft.corpus.sketches import PERMUTATIONS, KeptSketches, Sketches, layout, load_sketches, minima_of, save_sketches
 from raft.errors import ArtifactError
 
 LONG = " ".join(random.Random(0).choices([f"word{number}" for number in range(400)], k=120))
@@ -25,6 +26,29 @@ def test_a_text_without_words_has_no_digest_a_short_one_no_bands_and_case_makes_
     long, short, marks, capitals = kept().sketches.values()
     assert long == capitals and len(long.bands) > 1 and len(set(long.bands)) == len(long.bands)
     assert (len(short.words), short.bands, marks.words, marks.bands) == (32, (), b"", ())
+
+
+@pytest.mark.parametrize("likeness", [0.0, 0.5, 0.9, 1.0])
+def test_the_share_of_equal_minima_is_the_likeness_of_the_sets(likeness: float) -> None:
+    rng, size, shares = random.Random(0), 200, []
+    for _ in range(50):
+        common = {rng.getrandbits(32) for _ in range(round(2 * size * likeness / (1 + likeness)))}
+        one, other = (common | {rng.getrandbits(32) for _ in range(size - len(common))} for _ in range(2))
+        shares.append(np.mean(minima_of(one) == minima_of(other)))
+    # Four standard deviations of a share among 50 times 128 minima.
+    assert abs(np.mean(shares) - likeness) <= 4 * np.sqrt(likeness * (1 - likeness) / (50 * PERMUTATIONS)) + 0.003
+
+
+def test_the_minima_of_a_large_set_are_the_lowest_of_its_parts() -> None:
+    numbers = [random.Random(0).getrandbits(32) for _ in range(40_000)]
+    assert (minima_of(numbers) == np.minimum(minima_of(numbers[:9]), minima_of(numbers[9:]))).all()
+    assert (minima_of([]) == 2**32 - 1).all()
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.5, 0.8, 0.9])
+def test_bands_are_laid_out_as_by_datasketch(threshold: float) -> None:
+    theirs = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)
+    assert layout(threshold) == (theirs.b, theirs.r)
 
 
 def test_what_is_saved_comes_back_the_same_and_is_the_same_bytes_every_time(tmp_path: Path) -> None:

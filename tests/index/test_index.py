@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from datasketch import MinHash
 
 from raft.artifacts import MANIFEST, Ledger, hash_file, read_jsonl, read_manifest
+from raft.corpus import sketches
 from raft.corpus.sketches import SKETCHES, load_sketches, save_sketches
 from raft.errors import ArtifactError, InputError
 from raft.index import Index, RetrievalMode, build_index, index_fingerprint
@@ -312,8 +312,8 @@ def pumps(folder: Path, count: int) -> Path:
 def sketched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many runs of words each text had that was sketched."""
     sizes: list[int] = []
-    update = MinHash.update_batch
-    monkeypatch.setattr(MinHash, "update_batch", lambda self, runs: sizes.append(len(runs)) or update(self, runs))
+    minima_of = sketches.minima_of
+    monkeypatch.setattr(sketches, "minima_of", lambda runs: sizes.append(len(runs)) or minima_of(runs))
     return sizes
 
 
