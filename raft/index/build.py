@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +86,10 @@ def build_index(
             f"vector_search is ivfpq, but {len(passages)} passages are too few to learn its codes from: set it to exact"
         )
     with writing(out, Stage.INDEX) as draft:
-        write_jsonl(draft.path / DOCUMENTS, map(asdict, documents))
-        write_jsonl(draft.path / PASSAGES, map(asdict, passages))
-        write_jsonl(draft.path / SKIPPED, map(asdict, reading.skipped))
-        write_jsonl(draft.path / DUPLICATES, map(asdict, content.duplicates))
+        write_jsonl(draft.path / DOCUMENTS, documents)
+        write_jsonl(draft.path / PASSAGES, passages)
+        write_jsonl(draft.path / SKIPPED, reading.skipped)
+        write_jsonl(draft.path / DUPLICATES, content.duplicates)
         write_jsonl(draft.path / FILES, _files(reading))
         save_sketches(draft.path / SKETCHES, content.sketches)
         if content.personal is not None:
@@ -184,7 +184,7 @@ def _files(reading: Reading) -> list[dict[str, Any]]:
             "file": file,
             "sha256": digest,
             "documents": reading.given[file],
-            "skipped": [asdict(lost) for lost in reading.lost.get(file, ())],
+            "skipped": reading.lost.get(file, ()),
         }
         for file, digest in reading.files.items()
     ]
