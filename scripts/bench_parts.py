@@ -27,6 +27,7 @@ from raft.artifacts import read_jsonl, write_jsonl
 from raft.corpus import searchable_text
 from raft.corpus.duplicates import without_duplicates
 from raft.corpus.formats import clean
+from raft.corpus.sketches import Sketches
 from raft.index import Index
 from raft.index.store import VECTORS, VectorStore, load_vectors, unit
 from raft.models.embedder import MINILM, load_embedder
@@ -114,7 +115,7 @@ def _distinct_passages(
                 break
         if len(made) == len(found):
             break
-        found, _ = without_duplicates(made, settings.duplicate_similarity)
+        found, _ = without_duplicates(made, Sketches(settings.duplicate_similarity))
         if len(found) >= wanted:
             return found[:wanted]
     sys.exit(f"bench_index: the data gives {len(found)} different passages, but {wanted} are needed: give more --data")

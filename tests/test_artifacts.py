@@ -1,5 +1,6 @@
 """Artefact folders are whole or not there."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from raft.artifacts import (
     writing,
 )
 from raft.errors import ArtifactError, InputError
+from raft.types import Passage, ScoredPassage
 
 
 def make(folder: Path, text: str = "hello") -> None:
@@ -153,3 +155,14 @@ def test_rows_come_back_with_their_line_numbers_and_bad_lines_are_named(tmp_path
     path.write_text("[1]\n")
     with pytest.raises(InputError, match="line 1: expected a JSON object"):
         list(read_jsonl(path))
+
+
+def test_records_are_written_with_the_records_in_them_as_objects(tmp_path: Path) -> None:
+    passage = Passage("p", "d", "Título", "Text", 0, 4)
+    rows = [ScoredPassage(passage, 0.5), {"found": (passage,), "none": None}]
+    assert write_jsonl(tmp_path / "rows.jsonl", rows) == 2
+    (_, first), (_, second) = read_jsonl(tmp_path / "rows.jsonl")
+    assert first == {"passage": asdict(passage), "score": 0.5}
+    assert second == {"found": [asdict(passage)], "none": None}
+    with pytest.raises(TypeError):
+        write_jsonl(tmp_path / "rows.jsonl", [{"path": tmp_path}])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -276,7 +276,7 @@ class _Rows:
 def _write(plan: Plan, record: Record, rows: _Rows, summary: Summary, out: Path) -> None:
     provenance = Provenance(plan.recorded, plan.inputs, plan.contestants, plan.meanings)
     with writing(out, Stage.EVALUATION) as draft:
-        write_jsonl(draft.path / "predictions.jsonl", (asdict(prediction) for prediction in record.predictions))
+        write_jsonl(draft.path / "predictions.jsonl", record.predictions)
         write_jsonl(
             draft.path / "scores.jsonl",
             (

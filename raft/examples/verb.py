@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -142,7 +142,7 @@ def _write(draft: Draft, made: _TrainingSet, recorded: Mapping[str, Any], inputs
     if not rows[Split.TRAIN]:
         raise InputError(_nothing_left(reasons))
     for split in (Split.TRAIN, Split.VALIDATION, Split.TEST):
-        write_jsonl(draft.path / f"{split}.jsonl", map(asdict, rows[split]))
+        write_jsonl(draft.path / f"{split}.jsonl", rows[split])
     left_out = map(_left_out_row, made.file.left_out)
     write_jsonl(draft.path / "rejected.jsonl", [*left_out, *(_rejected_row(*item) for item in made.rejected)])
     write_splits(draft.path, made.splits, made.clusters)
@@ -151,7 +151,7 @@ def _write(draft: Draft, made: _TrainingSet, recorded: Mapping[str, Any], inputs
     counts = {str(split): len(rows[split]) for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)}
     counts |= {f"{split}_documents": sum(s is split for s in made.splits.values()) for split in Split}
     leaks, balance = find_leaks(rows, made.splits), measure_balance(rows[Split.TRAIN])
-    write_jsonl(draft.path / "leakage.jsonl", map(asdict, leaks))
+    write_jsonl(draft.path / "leakage.jsonl", leaks)
     counts |= leak_counts(leaks)
     card = dataset_card(rows, counts, ledger, recorded, balance)
     (draft.path / "README.md").write_text(card, encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from raft.corpus.passages import as_passages
 from raft.corpus.personal import count_personal, redacted
 from raft.corpus.places import Location
 from raft.corpus.reading import Found, find_files, hash_files
+from raft.corpus.sketches import SKETCHES, KeptSketches, Sketches, save_sketches
 from raft.errors import InputError
 from raft.index.reuse import DOCUMENTS, FILES, PASSAGES, SKIPPED, Standing, standing_manifest
 from raft.models.embedder import Embedder, embedder_fingerprint, load_embedder
@@ -85,11 +86,12 @@ def build_index(
             f"vector_search is ivfpq, but {len(passages)} passages are too few to learn its codes from: set it to exact"
         )
     with writing(out, Stage.INDEX) as draft:
-        write_jsonl(draft.path / DOCUMENTS, map(asdict, documents))
-        write_jsonl(draft.path / PASSAGES, map(asdict, passages))
-        write_jsonl(draft.path / SKIPPED, map(asdict, reading.skipped))
-        write_jsonl(draft.path / DUPLICATES, map(asdict, content.duplicates))
+        write_jsonl(draft.path / DOCUMENTS, documents)
+        write_jsonl(draft.path / PASSAGES, passages)
+        write_jsonl(draft.path / SKIPPED, reading.skipped)
+        write_jsonl(draft.path / DUPLICATES, content.duplicates)
         write_jsonl(draft.path / FILES, _files(reading))
+        save_sketches(draft.path / SKETCHES, content.sketches)
         if content.personal is not None:
             write_jsonl(draft.path / PERSONAL, content.personal)
         save_vectors(draft.path / VECTORS, vectors)
@@ -138,6 +140,7 @@ class _Content:
     documents: Sequence[Document]
     passages: Sequence[Passage]
     duplicates: Sequence[Duplicate]
+    sketches: KeptSketches
     personal: Sequence[Mapping[str, Any]] | None
 
 
@@ -146,13 +149,16 @@ def _content(reading: Reading, embedder: Embedder, settings: IndexSettings, stan
     documents: Sequence[Document] = reading.documents
     if settings.redact:
         documents = [redacted(document) for document in documents]
+    sketches = Sketches(settings.duplicate_similarity, standing.sketches)
     if settings.passages:
         documents, cut = as_passages(documents)
-        documents, duplicates = without_duplicates(documents, settings.duplicate_similarity)
+        documents, duplicates = without_duplicates(documents, sketches)
         kept = {document.id for document in documents}
-        return _Content(documents, [one for one in cut if one.document_id in kept], duplicates, personal)
-    documents, duplicates = without_duplicates(documents, settings.duplicate_similarity)
-    return _Content(documents, _passages(documents, embedder, settings, standing), duplicates, personal)
+        passages = [one for one in cut if one.document_id in kept]
+    else:
+        documents, duplicates = without_duplicates(documents, sketches)
+        passages = _passages(documents, embedder, settings, standing)
+    return _Content(documents, passages, duplicates, sketches.to_keep(), personal)
 
 
 def _passages(
@@ -178,7 +184,7 @@ def _files(reading: Reading) -> list[dict[str, Any]]:
             "file": file,
             "sha256": digest,
             "documents": reading.given[file],
-            "skipped": [asdict(lost) for lost in reading.lost.get(file, ())],
+            "skipped": reading.lost.get(file, ()),
         }
         for file, digest in reading.files.items()
     ]

@@ -1,6 +1,7 @@
 """What an index that stands already spares the next one: files that are as they were, their passages, their vectors.
 
-Nothing is embedded twice for the same text and model, and the result is that of a build from nothing.
+Nothing is embedded twice for the same text and model, nor compared by a new sketch with the other texts; the result is
+that of a build from nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from raft.artifacts import Manifest, Stage, of_one_generation, read_jsonl, verif
 from raft.corpus import searchable_text
 from raft.corpus.parsing import Skipped
 from raft.corpus.sandbox import Results
+from raft.corpus.sketches import SKETCHES, KeptSketches, load_sketches
 from raft.errors import ArtifactError
 from raft.models.embedder import Embedder
 from raft.progress import Advance
@@ -47,6 +49,7 @@ class Standing:
 
     def __init__(self) -> None:
         self.manifest: Manifest | None = None
+        self.sketches = KeptSketches()
         self._documents: dict[str, Document] = {}
         self._passages: dict[str, list[Passage]] = {}
         self._results: dict[str, tuple[str, Results]] = {}
@@ -71,6 +74,9 @@ class Standing:
         for passage in passages:
             standing._passages.setdefault(passage.document_id, []).append(passage)
         standing._vectors = _vectors(folder, passages)
+        # Indexes of earlier versions have none.
+        if SKETCHES in manifest.outputs:
+            standing.sketches = load_sketches(folder / SKETCHES)
         # Documents that were masked, or put together from rows, are not what their files gave.
         if not (manifest.settings["redact"] or manifest.settings["passages"]):
             standing._results = _results(folder, standing._documents)

@@ -92,7 +92,8 @@ class WordStore:
     @classmethod
     def build(cls, texts: Sequence[str]) -> WordStore:
         # Every text gets a word, if only the empty one that no question holds: BM25 needs an average length.
-        rows = [words(text) or [""] for text in texts]
+        stems = _Stems()
+        rows = [_stemmed(text, stems) or [""] for text in texts]
         # Sorted, because the order of a set of strings differs between runs, and the files must not.
         vocabulary = {word: number for number, word in enumerate(sorted({word for row in rows for word in row}))}
         model = bm25s.BM25()
@@ -127,14 +128,27 @@ class WordStore:
 
 def words(text: str) -> list[str]:
     """The words of a text as BM25 counts them: lower case, no accents, no stop words, stemmed."""
+    return _stemmed(text, _Stems())
+
+
+class _Stems(dict[str, str | None]):
+    """The stem of every word that was asked for, None for a stop word: a corpus says the same words again and again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # It keeps state, so it is not shared between threads.
+        self._stemmer = Stemmer.Stemmer("english")
+
+    def __missing__(self, word: str) -> str | None:
+        stem = self[word] = None if word in _STOP_WORDS else self._stemmer.stemWord(word)
+        return stem
+
+
+def _stemmed(text: str, stems: _Stems) -> list[str]:
     plain = text.lower()
     if not plain.isascii():
         plain = "".join(part for part in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(part))
-    # The stemmer keeps state, so each call has its own.
-    stems: list[str] = Stemmer.Stemmer("english").stemWords(
-        [word for word in _WORD.findall(plain) if word not in _STOP_WORDS]
-    )
-    return stems
+    return [stem for word in _WORD.findall(plain) if (stem := stems[word]) is not None]
 
 
 def save_vectors(path: Path, vectors: NDArray[np.float32]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from raft.artifacts import MANIFEST, Ledger, read_jsonl, read_manifest
+from raft.artifacts import MANIFEST, Ledger, hash_file, read_jsonl, read_manifest
+from raft.corpus import sketches
+from raft.corpus.sketches import SKETCHES, load_sketches, save_sketches
 from raft.errors import ArtifactError, InputError
 from raft.index import Index, RetrievalMode, build_index, index_fingerprint
 from raft.index.build import PERSONAL
@@ -147,7 +150,7 @@ def test_the_same_documents_give_the_same_bytes(
 @pytest.mark.parametrize(
     "name",
     [
-        *("documents.jsonl", "passages.jsonl", "skipped.jsonl", "vectors.npy"),
+        *("documents.jsonl", "passages.jsonl", "skipped.jsonl", "vectors.npy", "sketches.safetensors"),
         *(f"bm25/{part}.csc.index.npy" for part in ("data", "indices", "indptr")),
         *("bm25/vocab.index.json", "bm25/params.index.json"),
     ],
@@ -294,6 +297,66 @@ def test_an_index_of_a_changed_folder_embeds_what_is_new_and_equals_a_fresh_one(
     fresh = build_index([notes], tmp_path / "fresh", SETTINGS, embedder=minilm)
     assert updated == fresh
     assert not any("Pump 3" in passage.title for passage in Index.open(out).passages)
+
+
+def pumps(folder: Path, count: int) -> Path:
+    """Notes that are long enough to be compared, each unlike the others."""
+    folder.mkdir()
+    for number in range(count):
+        words = random.Random(number).choices([f"word{n}" for n in range(400)], k=60)
+        (folder / f"{number}.txt").write_text(f"Pump {number}. {' '.join(words)}")
+    return folder
+
+
+@pytest.fixture
+def sketched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many runs of words each text had that was sketched."""
+    sizes: list[int] = []
+    minima_of = sketches.minima_of
+    monkeypatch.setattr(sketches, "minima_of", lambda runs: sizes.append(len(runs)) or minima_of(runs))
+    return sizes
+
+
+def test_an_update_sketches_only_what_is_new_and_forgets_what_is_gone(
+    tmp_path: Path, minilm: Embedder, sketched: list[int]
+) -> None:
+    notes, out = pumps(tmp_path / "notes", 5), tmp_path / "index"
+    build_index([notes], out, SETTINGS, embedder=minilm)
+    assert len(sketched) == 5
+    (notes / "1.txt").unlink()
+    (notes / "2.txt").write_text((notes / "3.txt").read_text() + " And one more word.")
+    updated = build_index([notes], out, SETTINGS, embedder=minilm)
+    assert len(sketched) == 6
+    assert updated == build_index([notes], tmp_path / "fresh", SETTINGS, embedder=minilm)
+    assert (updated.counts["duplicates"], len(load_sketches(out / SKETCHES).sketches)) == (1, 4)
+
+
+def with_sketches(index: Path, raw: bytes | None) -> None:
+    """The same index with other sketches, or none, and a manifest that says so."""
+    manifest = read_manifest(index)
+    (index / SKETCHES).unlink()
+    outputs = {name: digest for name, digest in manifest.outputs.items() if name != SKETCHES}
+    if raw is not None:
+        (index / SKETCHES).write_bytes(raw)
+        outputs[SKETCHES] = hash_file(index / SKETCHES)
+    other = replace(manifest, outputs=outputs)
+    (index / MANIFEST).write_text(json.dumps(asdict(other) | {"digest": other.digest}))
+
+
+@pytest.mark.parametrize("kind", ["none, as in earlier versions", "made in another way", "no sketches"])
+def test_an_index_without_sketches_of_ours_opens_and_updates_to_what_a_fresh_one_is(
+    kind: str, tmp_path: Path, minilm: Embedder, sketched: list[int]
+) -> None:
+    notes, out, other = pumps(tmp_path / "notes", 3), tmp_path / "index", tmp_path / "other"
+    build_index([notes], out, SETTINGS, embedder=minilm)
+    save_sketches(other, replace(load_sketches(out / SKETCHES), made_by="another way"))
+    with_sketches(out, {"none, as in earlier versions": None, "no sketches": b"?"}.get(kind, other.read_bytes()))
+    assert len(Index.open(out).passages) > 3
+    (notes / "3.txt").write_text("It is new.")
+    sketched.clear()
+    updated = build_index([notes], out, SETTINGS, embedder=minilm)
+    assert len(sketched) == 3
+    assert updated == build_index([notes], tmp_path / "fresh", SETTINGS, embedder=minilm)
 
 
 def test_other_settings_split_again_and_another_embedder_embeds_again(tmp_path: Path, minilm: Embedder) -> None:
