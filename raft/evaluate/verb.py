@@ -25,7 +25,7 @@ from raft.evaluate.details import by_document, detail, outcomes
 from raft.evaluate.evidence import Evidence, evidence_score
 from raft.evaluate.judging import Judge, judge_all
 from raft.evaluate.metrics import retrieval_score, score_all
-from raft.evaluate.planning import Plan, make_plan
+from raft.evaluate.planning import Contest, Plan, make_plan
 from raft.evaluate.report import Provenance, report_html, report_markdown
 from raft.evaluate.retrieval import CONSIDERED, SearchedInWays
 from raft.evaluate.robustness import DEPTH, Probes, Setting, Subject, Trial, judge, sample, summarise_trials, surface
@@ -38,12 +38,8 @@ from raft.models.generator import Decoding, Generator, load_generator
 from raft.models.weights import public_name
 from raft.progress import Progress, Silent
 from raft.prompts import WorkedExample
-from raft.questions import QuestionFile, read_question_file, settle_evidence
-from raft.recipe import EvaluateSettings
-from raft.types import Arm, Context, Document, Passage, Prediction, Question, QuestionSource, ScoredPassage
-
-# A file, what was read from one, or questions that were never in one.
-Questions = Sequence[Question] | QuestionFile | Path
+from raft.questions import settle_evidence
+from raft.types import Arm, Context, Document, Passage, Prediction, ScoredPassage
 
 
 class Searchable(Protocol):
@@ -78,27 +74,22 @@ class Evaluation:
         return self.out / "report.html"
 
 
-def evaluate(
-    index_dir: Path,
-    questions: Questions,
-    models: Mapping[str, Path],
-    out: Path,
-    settings: EvaluateSettings,
-    base_model: str | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
-    source: QuestionSource = QuestionSource.GIVEN,
-    *,
-    examples: Path | None = None,
-    open_index: Callable[[Path], Searchable] | None = None,
-    load: Callable[[str, Path | None], Generator] = load_generator,
-) -> Evaluation:
-    """Ask every arm the same questions, compare the answers, and write the folder `out`.
+def _open_index(folder: Path) -> Searchable:
+    from raft.index import Index
 
-    models: folders that `raft tune` made, under the names 'dsf', 'raft', 'dsf-cot' and 'raft-no-cot'; any may be left
-    out. base_model: the untuned model; by default the one that was tuned, or 'mini'. source: where the questions come
-    from, which every verdict says unless they were given. examples: the training set that the arm 'few-shot' takes its
-    worked examples from. open_index and load bring other indexes and models than the package's own.
+    return Index.open(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaders:
+    """How indexes and models are opened: by default the package's own. load: takes a base model and a tuned folder."""
+
+    open_index: Callable[[Path], Searchable] = _open_index
+    load: Callable[[str, Path | None], Generator] = load_generator
+
+
+def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders: Loaders = Loaders()) -> Evaluation:
+    """Ask every arm the same questions, compare the answers, and write the folder `out`.
 
     Answers are kept in a journal beside `out` until the folder is whole, so that an evaluation that was killed goes on
     where it stopped and ends with the same answers.
@@ -106,15 +97,15 @@ def evaluate(
     Raises InputError for bad questions and ArtifactError for folders that do not fit together, both before a model is
     loaded, and ModelError where a prompt does not fit a model.
     """
-    progress = progress or Silent()
     check_output(out, Stage.EVALUATION)
-    file = _question_file(questions)
-    plan = make_plan(index_dir, file, models, settings, base_model, seed, source, examples)
-    worked = _worked(plan, examples)
+    file = contest.read_questions()
+    plan = make_plan(contest, file)
+    settings, seed = plan.settings, plan.seed
+    worked = _worked(plan, contest.examples)
     if file.left_out:
         progress.note(f"evaluation: {file}")
-    index = (open_index or _open_index)(index_dir)
-    plan = replace(plan, questions=settle_evidence(plan.questions, index.documents, index.repeats, index_dir))
+    index = loaders.open_index(contest.index)
+    plan = replace(plan, questions=settle_evidence(plan.questions, index.documents, index.repeats, contest.index))
     with progress.task("Retrieve passages", len(plan.questions)) as advance:
         retrieved = index.retrieve([question.text for question in plan.questions], settings.top_k)
         advance(len(plan.questions))
@@ -125,7 +116,7 @@ def evaluate(
     probes = surface(subjects, index.passages, max(2, settings.top_k), Random(seed))
     notes = out.absolute().with_name(f".{out.name}.journal.jsonl")
     with Journal(notes, durable=plan.is_paid) as journal:
-        predictions, tried = _predict(plan, shown, probes, journal, load, progress)
+        predictions, tried = _predict(plan, shown, probes, _Asking(journal, loaders.load, progress))
         by_id = {question.id: question for question in plan.questions}
         evidence = Evidence(index.documents, {passage.id: passage for passage in index.passages})
         scores = score_all(
@@ -135,7 +126,7 @@ def evaluate(
         )
         judged_by: Judge | None = None
         if settings.judge:
-            judged = judge_all(by_id, predictions, scores, load(settings.judge, None), progress)
+            judged = judge_all(by_id, predictions, scores, loaders.load(settings.judge, None), progress)
             scores = judged.scores
             judged_by = Judge(model=public_name(settings.judge), asked=judged.asked, failed=judged.failed)
         seen = frozenset[str]().union(*(one.model.document_ids for one in plan.contestants))
@@ -144,7 +135,7 @@ def evaluate(
             question.id: retrieval_score(question, hits)
             for question, hits in zip(plan.questions, retrieved, strict=True)
         }
-        overview = summarise(plan.questions, predictions, scores, retrieval, seen, ruler, source)
+        overview = summarise(plan.questions, predictions, scores, retrieval, seen, ruler, plan.source)
         texts = [question.text for question in plan.questions]
         rankings = index.rankings(texts, CONSIDERED) if isinstance(index, SearchedInWays) else {}
         told = outcomes(plan.questions, evidence, predictions, scores)
@@ -159,18 +150,9 @@ def evaluate(
     return Evaluation(summary, out)
 
 
-def evaluation_fingerprint(
-    index_dir: Path,
-    questions: Questions,
-    models: Mapping[str, Path],
-    settings: EvaluateSettings,
-    base_model: str | None = None,
-    seed: int = 0,
-    source: QuestionSource = QuestionSource.GIVEN,
-    examples: Path | None = None,
-) -> str:
-    """The fingerprint that `evaluate` with these arguments will record: a folder that has it need not be made again."""
-    plan = make_plan(index_dir, _question_file(questions), models, settings, base_model, seed, source, examples)
+def evaluation_fingerprint(contest: Contest) -> str:
+    """The fingerprint that `evaluate` will record for this contest: a folder that has it need not be made again."""
+    plan = make_plan(contest, contest.read_questions())
     return fingerprint(Stage.EVALUATION, plan.recorded, plan.inputs)
 
 
@@ -204,18 +186,6 @@ def _subjects(plan: Plan, index: Searchable, oracles: Mapping[str, Passage]) -> 
     return [Subject(one, oracles[one.id], [hit.passage for hit in some]) for one, some in zip(drawn, hits, strict=True)]
 
 
-def _question_file(questions: Questions) -> QuestionFile:
-    if isinstance(questions, Path):
-        return read_question_file(questions)
-    return questions if isinstance(questions, QuestionFile) else QuestionFile(tuple(questions))
-
-
-def _open_index(folder: Path) -> Searchable:
-    from raft.index import Index
-
-    return Index.open(folder)
-
-
 @dataclass(slots=True)
 class _Tried:
     """The trials of the robustness surface, and the settings at which a prompt did not fit an arm's model."""
@@ -224,24 +194,27 @@ class _Tried:
     left_out: dict[str, list[Setting]] = field(default_factory=dict)
 
 
-def _predict(
-    plan: Plan,
-    shown: Shown,
-    probes: Probes,
-    journal: Journal,
-    load: Callable[[str, Path | None], Generator],
-    progress: Progress,
-) -> tuple[list[Prediction], _Tried]:
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """How models are loaded and asked: where their answers are kept, and who is told how far it is."""
+
+    journal: Journal
+    load: Callable[[str, Path | None], Generator]
+    progress: Progress
+
+
+def _predict(plan: Plan, shown: Shown, probes: Probes, asking: _Asking) -> tuple[list[Prediction], _Tried]:
     """All arms in their order, one model in memory at a time and each loaded once."""
+    progress = asking.progress
     decoding = Decoding(max_new_tokens=plan.settings.max_new_tokens, seed=plan.seed, weigh=True)
     by_arm: dict[str, list[Prediction]] = {}
     tried = _Tried()
     for entrant in plan.entrants:
         tuned = f" tuned as {public_name(entrant.name)}" if entrant.folder else ""
         with progress.task(f"Load {entrant.base}{tuned}", 1) as advance:
-            generator = load(entrant.base, entrant.folder)
+            generator = asking.load(entrant.base, entrant.folder)
             advance(1)
-        respondent = Respondent(generator, entrant.identity, decoding, journal, plan.settings.min_confidence)
+        respondent = Respondent(generator, entrant.identity, decoding, asking.journal, plan.settings.min_confidence)
         for arm in plan.using(entrant):
             cases = cases_for(arm, plan.questions, shown)
             by_arm[arm.name] = respondent.answer(cases, progress, f"Answer as {arm.name}")

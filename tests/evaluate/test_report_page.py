@@ -9,7 +9,6 @@ import made_up
 import pytest
 from browser import Browser
 
-from raft.evaluate import evaluate
 from raft.evaluate.report import report_html
 from raft.types import Question
 
@@ -23,7 +22,7 @@ def small(world: Any, browser: Browser, tmp_path: Path) -> Iterator[Path]:
     """The folder of an evaluation of eleven questions, its report opened; afterwards nothing may have gone wrong."""
     out = tmp_path / "evaluation"
     questions = [*world.questions, HOSTILE]
-    evaluate(world.index, questions, world.models, out, world.settings, open_index=world.open_index, load=world.load)
+    world.evaluate(out, questions=questions)
     browser.open((out / "report.html").as_uri())
     yield out
     assert browser.faults == []

@@ -9,7 +9,7 @@ import pytest
 
 from raft.artifacts import Stage, read_jsonl, verified
 from raft.errors import InputError, TooLongError
-from raft.evaluate import Evaluation, evaluate
+from raft.evaluate import Evaluation
 from raft.evaluate.robustness import BAIT, INSTRUCTION, Probe, Setting, Subject, sample, surface
 from raft.prompts import ANSWER, Prompt
 from raft.text import contains_answer
@@ -85,14 +85,16 @@ def test_only_answerable_questions_with_a_known_oracle_are_drawn(world: Any) -> 
 
 def run(world: Any, out: Path, load: Any = None, **changes: Any) -> Evaluation:
     settings = world.settings.model_copy(update={"robustness": True, **changes})
-    return evaluate(
-        world.index, world.questions, world.models, out, settings, open_index=world.open_index, load=load or world.load
-    )
+    world.load = load or world.load
+    made: Evaluation = world.evaluate(out, settings=settings)
+    return made
 
 
 def test_attacks_and_curves_stand_in_the_summary_the_reports_and_the_rows(world: Any, tmp_path: Path) -> None:
+    plain = world.load
+
     def load(base: str, adapter: Path | None) -> Any:
-        model = world.load(base, adapter)
+        model = plain(base, adapter)
         if adapter is None:
             rule = model.rule
             model.rule = lambda prompt: f"{ANSWER} {BAIT}!" if BAIT in prompt.text else rule(prompt)
@@ -129,8 +131,10 @@ def test_without_being_asked_for_nothing_is_varied(world: Any, tmp_path: Path) -
 
 
 def test_a_setting_whose_prompts_do_not_fit_is_left_out_and_named(world: Any, tmp_path: Path) -> None:
+    plain = world.load
+
     def load(base: str, adapter: Path | None) -> Any:
-        model = world.load(base, adapter)
+        model = plain(base, adapter)
         rule = model.rule
 
         def narrow(prompt: Prompt) -> str:
