@@ -88,7 +88,8 @@ def report_markdown(summary: Summary, provenance: Provenance) -> str:
     if robustness := summary.get("robustness"):
         parts += ["## Robustness", robustness_note(robustness)]
         parts += [part for title, rows in robustness_tables(robustness) for part in (f"### {title}", _table(rows))]
-        parts += ["\n".join(f"- {one['verdict']}" for one in robustness["attacks"])] if robustness["attacks"] else []
+        told = [f"- {one['verdict']}" for one in (*robustness["kinds"], *robustness["attacks"])]
+        parts += ["\n".join(told)] if told else []
     for table in detail_tables(summary):
         parts += [f"## {table.title}", table.note, _table(table.rows)]
     if summary.get("training"):

@@ -75,10 +75,13 @@ class Robustness(TypedDict):
     """What `summary.json` holds of it: by arm, probe, value and metric; of `left_out` a prompt did not fit the model.
 
     questions: how many were sampled. compared: those among them with enough distractors for all probes but the first.
+    scarce: those of these with enough of a kind that not every question has; kinds: what it does beside hard ones.
     """
 
     questions: int
     compared: int
+    scarce: dict[str, int]
+    kinds: list[Comparison]
     arms: dict[str, dict[str, dict[str, dict[str, Interval]]]]
     left_out: dict[str, list[str]]
     attacks: list[Comparison]
