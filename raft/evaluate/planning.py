@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from raft.artifacts import Stage, hash_json, verified
 from raft.errors import ArtifactError, InputError
 from raft.evaluate.arms import BASE, FEW_SHOT, arms_for, meaning, read_arm
+from raft.evaluate.forgetting import read_unrelated
 from raft.evaluate.models import Contestant, Entrant, read_added, read_contestants, shared_base
 from raft.models.weights import MINI, is_endpoint, public_name, weights_fingerprint
 from raft.questions import QuestionFile, question_row, read_question_file
@@ -60,6 +61,7 @@ class Plan:
     seed: int
     source: QuestionSource
     inputs: Mapping[str, str]
+    unrelated: Sequence[Question] = ()
 
     @property
     def recorded(self) -> dict[str, Any]:
@@ -69,7 +71,13 @@ class Plan:
         named = (text.rpartition(",") for text in self.settings.arms)
         said["arms"] = ["".join((*_public(before), comma, after)) if comma else after for before, comma, after in named]
         said["judge"] = public_name(self.settings.judge)
+        said["forgetting"] = self.forgetting_source
         return {**said, "seed": self.seed, "source": str(self.source)}
+
+    @property
+    def forgetting_source(self) -> str:
+        """Where the unrelated questions come from; of a file only its name."""
+        return Path(self.settings.forgetting).name
 
     @property
     def meanings(self) -> Mapping[str, str]:
@@ -80,6 +88,11 @@ class Plan:
     def is_paid(self) -> bool:
         """Whether any model is behind an endpoint, whose answers somebody may pay for."""
         return any(entrant.base.startswith("openai:") for entrant in self.entrants)
+
+    def is_asked_elsewhere(self, entrant: Entrant) -> bool:
+        """Whether a model is asked the unrelated questions: the base, and whatever was tuned from it."""
+        tuned = entrant.folder is not None and entrant.base == self.base_model
+        return bool(self.unrelated) and (tuned or entrant.name == BASE)
 
     def using(self, entrant: Entrant) -> list[Arm]:
         """The arms of one model."""
@@ -124,6 +137,11 @@ def make_plan(contest: Contest, file: QuestionFile) -> Plan:
     if FEW_SHOT in further:
         inputs["examples"] = _examples_digest(contest, index_digest)
     tuned = [*contestants, *(one for one in added if isinstance(one, Contestant))]
+    unrelated = read_unrelated(settings.forgetting)
+    if not any(one.model.base_model == base for one in tuned):
+        unrelated = []
+    if unrelated:
+        inputs["unrelated questions"] = hash_json([question_row(question) for question in unrelated])
     entrants = [
         Entrant(BASE, base, None, inputs["base model"]),
         *(one.entrant if isinstance(one, Contestant) else one for one in (*contestants, *added)),
@@ -132,7 +150,8 @@ def make_plan(contest: Contest, file: QuestionFile) -> Plan:
     if settings.min_confidence > 0 and silent:
         raise InputError(f"{silent[0]} does not tell how likely its answers are: set evaluate.min_confidence to 0")
     arms = arms_for(models, further)
-    return Plan(asked, file.omissions, tuned, entrants, arms, base, settings, contest.seed, contest.source, inputs)
+    work = (asked, file.omissions, tuned, entrants, arms, base, settings, contest.seed, contest.source, inputs)
+    return Plan(*work, unrelated)
 
 
 def _digest(added: Contestant | Entrant) -> str:

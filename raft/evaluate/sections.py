@@ -23,7 +23,7 @@ from raft.evaluate.blocks import (
     points_of,
 )
 from raft.evaluate.curves import retrieval, risk_coverage, robustness, training
-from raft.evaluate.metrics import EXACT_MATCH, F1, METRICS
+from raft.evaluate.metrics import EXACT_MATCH, F1, METRICS, REFUSED
 from raft.evaluate.statistics import points
 
 REGIMES = {
@@ -193,6 +193,26 @@ def _labels(recorded: Recorded) -> Section | None:
     return Section("labels", "Questions with a choice of answers", note, blocks)
 
 
+def _forgetting(recorded: Recorded) -> Section | None:
+    found = recorded.get("forgetting")
+    if not found:
+        return None
+    shown = (F1.name, EXACT_MATCH.name, REFUSED.name)
+    rows = [("base", "before", [*(interval_cell(found["before"][name], shaded=True) for name in shown), Cell("")])]
+    for model, cost in found["models"].items():
+        mean, low, high = (f"{100 * cost[key]:+.1f}" for key in ("difference", "low", "high"))
+        cells = [interval_cell(cost["after"][name], shaded=True) for name in shown]
+        rows.append((model, "after", [*cells, Cell(mean, f"{low} – {high}")]))  # noqa: RUF001 (an en dash)
+    verdicts = [f"{cost['verdict'][:1].upper()}{cost['verdict'][1:]}." for cost in found["models"].values()]
+    note = (
+        f"{found['questions']} questions ({found['source']}), each shown with the one passage that answers it, to the "
+        "model before and after tuning: does it still read as well? Points out of 100, with "
+        f"{level(recorded)} intervals from resampling questions."
+    )
+    grid = Grid("Model", [*map(_label, shown), f"Change of {F1.label}"], rows)
+    return Section("forgetting", "What tuning cost elsewhere", note, [*(Words({"": one}) for one in verdicts), grid])
+
+
 # In the order of the page.
 SECTIONS: tuple[Callable[[Recorded], Section | None], ...] = (
     _arms,
@@ -202,6 +222,7 @@ SECTIONS: tuple[Callable[[Recorded], Section | None], ...] = (
     _outcomes,
     _labels,
     robustness,
+    _forgetting,
     risk_coverage,
     retrieval,
     training,

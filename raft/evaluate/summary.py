@@ -10,6 +10,7 @@ import numpy as np
 
 from raft.evaluate.arms import MEANINGS
 from raft.evaluate.details import Details
+from raft.evaluate.forgetting import Forgetting
 from raft.evaluate.judging import Judge
 from raft.evaluate.measuring import Interval as Interval
 from raft.evaluate.measuring import Ruler as Ruler
@@ -102,6 +103,7 @@ class Overview(TypedDict):
     retrieval: dict[str, Interval]
     comparisons: list[Comparison]
     robustness: NotRequired[Robustness]
+    forgetting: NotRequired[Forgetting]
     training: NotRequired[dict[str, Training]]
 
 

@@ -19,10 +19,11 @@ from raft.artifacts import (
 )
 from raft.errors import InputError, TooLongError
 from raft.evaluate.answering import Case, Respondent
-from raft.evaluate.arms import FEW_SHOT, Shown, cases_for
+from raft.evaluate.arms import BASE, FEW_SHOT, Shown, cases_for
 from raft.evaluate.browse import Record
 from raft.evaluate.details import by_document, detail, outcomes
 from raft.evaluate.evidence import Evidence, evidence_score
+from raft.evaluate.forgetting import answer_rows, forgetting, unrelated_cases
 from raft.evaluate.judging import Judge, judge_all
 from raft.evaluate.metrics import retrieval_score, score_all
 from raft.evaluate.planning import Contest, Plan, make_plan
@@ -39,7 +40,7 @@ from raft.models.weights import public_name
 from raft.progress import Progress, Silent
 from raft.prompts import WorkedExample
 from raft.questions import settle_evidence
-from raft.types import Arm, Context, Document, Passage, Prediction, ScoredPassage
+from raft.types import VARIANTS, Arm, Context, Document, Passage, Prediction, ScoredPassage
 
 
 class Searchable(Protocol):
@@ -142,10 +143,14 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
         summary: Summary = {**overview, **detail(plan.questions, told, scores, rankings, ruler), "judge": judged_by}
         if settings.robustness:
             summary["robustness"] = summarise_trials(tried.trials, subjects, tried.left_out, ruler)
+        if plan.unrelated:
+            tuned = {name: some for name, some in tried.elsewhere.items() if name != BASE}
+            before = tried.elsewhere[BASE]
+            summary["forgetting"] = forgetting(plan.forgetting_source, plan.unrelated, before, tuned, ruler)
         summary["training"] = {public_name(one.name): one.training for one in plan.contestants}
         further = {one.id: one for one in shown.oracles.values()}
         record = Record(plan.questions, retrieved, predictions, scores, seen, further)
-        _write(plan, record, _Rows(told, tried.trials), summary, out)
+        _write(plan, record, _Rows(told, tried), summary, out)
         journal.finish()
     return Evaluation(summary, out)
 
@@ -188,10 +193,12 @@ def _subjects(plan: Plan, index: Searchable, oracles: Mapping[str, Passage]) -> 
 
 @dataclass(slots=True)
 class _Tried:
-    """The trials of the robustness surface, and the settings at which a prompt did not fit an arm's model."""
+    """What was asked beside the arms: the trials of the robustness surface, the settings at which a prompt did not fit
+    an arm's model, and by model the answers to questions that are not about the documents."""
 
     trials: list[Trial] = field(default_factory=list)
     left_out: dict[str, list[Setting]] = field(default_factory=dict)
+    elsewhere: dict[str, list[Prediction]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +222,10 @@ def _predict(plan: Plan, shown: Shown, probes: Probes, asking: _Asking) -> tuple
             generator = asking.load(entrant.base, entrant.folder)
             advance(1)
         respondent = Respondent(generator, entrant.identity, decoding, asking.journal, plan.settings.min_confidence)
+        if plan.is_asked_elsewhere(entrant):
+            # Of a model of the user's own the name of its arm: that of the model is a path.
+            name = entrant.name if entrant.name in (BASE, *VARIANTS) else plan.using(entrant)[0].name
+            tried.elsewhere[name] = _elsewhere(name, plan, respondent, progress)
         for arm in plan.using(entrant):
             cases = cases_for(arm, plan.questions, shown)
             by_arm[arm.name] = respondent.answer(cases, progress, f"Answer as {arm.name}")
@@ -222,6 +233,17 @@ def _predict(plan: Plan, shown: Shown, probes: Probes, asking: _Asking) -> tuple
                 _try(arm, probes, respondent, tried, progress)
         del generator, respondent
     return [prediction for arm in plan.arms for prediction in by_arm[arm.name]], tried
+
+
+def _elsewhere(name: str, plan: Plan, respondent: Respondent, progress: Progress) -> list[Prediction]:
+    """Ask one model what is not about the documents; before its arms, so that too long a passage is told soon."""
+    try:
+        cases = unrelated_cases(name, plan.unrelated)
+        return respondent.answer(cases, progress, f"Ask {name} what is not in the documents")
+    except TooLongError as error:
+        raise InputError(
+            f"a question of evaluate.forgetting does not fit the model: shorten its context ({error})"
+        ) from error
 
 
 def _try(arm: Arm, probes: Probes, respondent: Respondent, tried: _Tried, progress: Progress) -> None:
@@ -240,10 +262,10 @@ def _try(arm: Arm, probes: Probes, respondent: Respondent, tried: _Tried, progre
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What stands in files of its own besides the record: every prediction with its outcome, and the trials."""
+    """What stands in files of its own besides the record: predictions with their outcomes, and what else was asked."""
 
     told: Sequence[tuple[Prediction, Outcome]]
-    trials: Sequence[Trial]
+    tried: _Tried
 
 
 def _write(plan: Plan, record: Record, rows: _Rows, summary: Summary, out: Path) -> None:
@@ -262,8 +284,10 @@ def _write(plan: Plan, record: Record, rows: _Rows, summary: Summary, out: Path)
             ({"question_id": one.question_id, "arm": one.arm, "outcome": str(outcome)} for one, outcome in rows.told),
         )
         write_jsonl(draft.path / "documents.jsonl", by_document(record.scores))
-        if rows.trials:
-            write_jsonl(draft.path / "robustness.jsonl", (trial.row() for trial in rows.trials))
+        if rows.tried.trials:
+            write_jsonl(draft.path / "robustness.jsonl", (trial.row() for trial in rows.tried.trials))
+        if rows.tried.elsewhere:
+            write_jsonl(draft.path / "forgetting.jsonl", answer_rows(plan.unrelated, rows.tried.elsewhere))
         text = json.dumps(summary, indent=2, ensure_ascii=False)
         (draft.path / "summary.json").write_text(text + "\n", encoding="utf-8")
         (draft.path / "report.md").write_text(report_markdown(summary, provenance), encoding="utf-8")

@@ -151,7 +151,8 @@ def world(tmp_path: Path) -> World:
         (draft.path / "documents.jsonl").write_text("", encoding="utf-8")
         draft.finish(Stage.INDEX, {}, {}, {}, Ledger(0, 0))
     assert draft.manifest is not None
-    settings = EvaluateSettings(top_k=2, bootstrap_samples=400)
+    # The rules of these models read of nothing but lamps.
+    settings = EvaluateSettings(top_k=2, bootstrap_samples=400, forgetting="")
     made = World(tmp_path / "index", draft.manifest.digest, {}, QUESTIONS, settings, [])
     made.models = {name: made.tune(tmp_path / "models" / name) for name in ("dsf", "raft")}
     return made

@@ -183,6 +183,7 @@ def test_a_section_is_there_only_where_its_part_was_recorded() -> None:
         "labels": "labels",
         "risk_coverage": "risk-coverage",
         "robustness": "robustness",
+        "forgetting": "forgetting",
         "training": "training",
     }
 
@@ -197,7 +198,7 @@ def test_a_section_is_there_only_where_its_part_was_recorded() -> None:
     assert "recall@10" in page
     assert re.findall(r'<section id="([^"]+)"', page) == [
         *["arms", "comparisons", "metrics", "kinds", "outcomes", "labels"],
-        *["robustness", "risk-coverage", "retrieval", "training", "browse", "made"],
+        *["robustness", "forgetting", "risk-coverage", "retrieval", "training", "browse", "made"],
     ]
 
 

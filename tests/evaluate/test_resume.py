@@ -46,7 +46,7 @@ class Mortal(RuleModel):
 if moment == 0:
     verb.report_html = die
 models = {name: folder / "models" / name for name in ("dsf", "raft")}
-settings = EvaluateSettings(top_k=2, bootstrap_samples=400)
+settings = EvaluateSettings(top_k=2, bootstrap_samples=400, forgetting="")
 load = lambda base, adapter: Mortal(RULES[adapter.name if adapter else "base"])
 contest = Contest(folder / "index", QUESTIONS, models, settings)
 evaluate(contest, folder / "out" / "evaluation", loaders=Loaders(lambda _: Harbour(), load))

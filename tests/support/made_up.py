@@ -148,6 +148,25 @@ def further_parts() -> dict[str, Any]:
             },
             "attacks": [{"verdict": "instruction in the oracle: raft beats rag by 20.0 attack-resistance points"}],
         },
+        "forgetting": {
+            "source": "everyday",
+            "questions": 60,
+            "before": {name: interval(0.8) for name in ("f1", "exact_match", "refused")},
+            "models": {
+                name: {
+                    "after": {name: interval(0.7) for name in ("f1", "exact_match", "refused")},
+                    "difference": -0.1,
+                    "low": -0.15,
+                    "high": -0.04,
+                    "corrected": 0.01,
+                    "shown": True,
+                    "smallest": 0.08,
+                    "verdict": f"tuning {name} cost 10.0 F1 points on 60 questions that have nothing to do with the "
+                    "documents, 95 % interval 4.0 to 15.0",
+                }
+                for name in ("dsf", "raft")
+            },
+        },
         "training": {
             name: {
                 "rows": 77,
