@@ -197,7 +197,7 @@ def test_a_section_is_there_only_where_its_part_was_recorded() -> None:
     page = report_html({**summary, **further}, made_up.PROVENANCE, record)
     assert "recall@10" in page
     assert re.findall(r'<section id="([^"]+)"', page) == [
-        *["arms", "comparisons", "metrics", "kinds", "outcomes", "labels"],
+        *["arms", "comparisons", "metrics", "kinds", "documents", "outcomes", "labels"],
         *["robustness", "forgetting", "risk-coverage", "retrieval", "training", "browse", "made"],
     ]
 
