@@ -212,13 +212,13 @@ def evaluate(
     _check_artefact(examples, "examples")
     chosen = _recipe(recipe, sets, seed)
     from raft.display import display, print_summary
+    from raft.evaluate import Contest
     from raft.evaluate import evaluate as evaluate_arms
 
     further = {"arms": (*chosen.evaluate.arms, *(arm or [])), "robustness": robustness or chosen.evaluate.robustness}
     settings = chosen.evaluate.model_copy(update=further)
-    result = evaluate_arms(
-        index, questions, models, out, settings, None, chosen.seed, display(quiet=quiet), examples=examples
-    )
+    contest = Contest(index, questions, models, settings, seed=chosen.seed, examples=examples)
+    result = evaluate_arms(contest, out, display(quiet=quiet))
     print_summary(result.summary, out, as_json=as_json)
 
 

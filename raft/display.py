@@ -114,4 +114,6 @@ def print_summary(summary: Summary, folder: Path, *, as_json: bool) -> None:
     console.print(table)
     for comparison in summary["comparisons"]:
         console.print(f"- {comparison['verdict']}", highlight=False, markup=False, soft_wrap=True)
+    for cost in summary["forgetting"]["models"].values() if "forgetting" in summary else ():
+        console.print(f"- {cost['verdict']}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"report: {folder / 'report.html'}", highlight=False, markup=False, soft_wrap=True)

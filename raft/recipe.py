@@ -120,6 +120,8 @@ class DistractorMix(Settings):
 
 # Values of `targets` that are no names of models.
 EXTRACTIVE, BY_MODEL = "extractive", "model"
+# A value of `forgetting` that is no name of a file.
+EVERYDAY = "everyday"
 
 
 class Language(StrEnum):
@@ -285,6 +287,11 @@ class EvaluateSettings(Settings):
     shots: Count = Field(2, description="worked examples in the prompts of few-shot")
     confidence: float = Field(0.95, gt=0, lt=1, description="level of the intervals")
     judge: str = Field("", description="model that also judges answers, such as openai:MODEL@URL, or nothing")
+    forgetting: str = Field(
+        EVERYDAY,
+        description="what tuning cost elsewhere, measured on everyday (built-in questions), a file of questions with "
+        "their context, or nothing",
+    )
     min_confidence: Share = Field(
         0.0, description="refuse where the mean probability of the words of an answer is lower, in serving too"
     )

@@ -55,7 +55,7 @@ def run(
     others and says so. train_questions: to train on instead of written ones. limits: on the calls of generation.
     Raises a RaftError before the work that it spoils begins; a stage that is done stays done.
     """
-    from raft.evaluate import evaluate, evaluation_fingerprint
+    from raft.evaluate import Contest, evaluate, evaluation_fingerprint
 
     _check_output(out, paths)
     _check_tunable(recipe.tune)
@@ -106,15 +106,10 @@ def run(
         settings = recipe.tune.model_copy(update={"targets": Targets.OWN if name == method else targets})
         work = model_fingerprint(examples_digest, method, settings, recipe.seed)
         stage(folder, Stage.MODEL, work, partial(tune, examples, folder, method, settings, recipe.seed, progress))
-    source, base = _source(questions, train_questions), recipe.tune.model
-    stage(
-        evaluation,
-        Stage.EVALUATION,
-        evaluation_fingerprint(index, asked, models, recipe.evaluate, base, recipe.seed, source, examples),
-        lambda: evaluate(
-            index, asked, models, evaluation, recipe.evaluate, base, recipe.seed, progress, source, examples=examples
-        ),
-    )
+    source = _source(questions, train_questions)
+    contest = Contest(index, asked, models, recipe.evaluate, recipe.tune.model, recipe.seed, source, examples)
+    work = evaluation_fingerprint(contest)
+    stage(evaluation, Stage.EVALUATION, work, partial(evaluate, contest, evaluation, progress))
     summary: Summary = json.loads((evaluation / "summary.json").read_text(encoding="utf-8"))
     return summary
 

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 from raft.lazy import lazily
 
 if TYPE_CHECKING:
+    from raft.evaluate.planning import Contest
     from raft.evaluate.summary import comparison_table
-    from raft.evaluate.verb import Evaluation, evaluate, evaluation_fingerprint
+    from raft.evaluate.verb import Evaluation, Loaders, evaluate, evaluation_fingerprint
 
-__all__ = ["Evaluation", "comparison_table", "evaluate", "evaluation_fingerprint"]
+__all__ = ["Contest", "Evaluation", "Loaders", "comparison_table", "evaluate", "evaluation_fingerprint"]
 __getattr__ = lazily(
-    __name__, dict.fromkeys(__all__, "raft.evaluate.verb") | {"comparison_table": "raft.evaluate.summary"}
+    __name__,
+    dict.fromkeys(__all__, "raft.evaluate.verb")
+    | {"Contest": "raft.evaluate.planning", "comparison_table": "raft.evaluate.summary"},
 )

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
-# What `summary.json` records, and under `meanings` what each arm is.
+# What `summary.json` records; under `meanings` what each arm is, under `documents` the rows of `documents.jsonl`, and
+# under `seen` the documents that tuning saw.
 Recorded: TypeAlias = Mapping[str, Any]
 # The arm that this is all about: its bars and lines are the coloured ones.
 LEAD = "raft"
@@ -160,6 +161,20 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """A table too long to stand open: folded below its summary, and ordered by whichever column is clicked.
+
+    ordered_by: the column of the grid by which its rows already ascend. A row's label leads to the questions that hold
+    it.
+    """
+
+    macro: ClassVar[str] = "listing"
+    summary: str
+    grid: Grid
+    ordered_by: int
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """Terms with their meaning, or under an empty term a paragraph."""
 
@@ -167,7 +182,7 @@ class Words:
     entries: Mapping[str, str]
 
 
-Block: TypeAlias = Bars | Forest | Lines | Grid | Words
+Block: TypeAlias = Bars | Forest | Lines | Grid | Listing | Words
 
 
 @dataclass(frozen=True, slots=True)

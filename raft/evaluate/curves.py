@@ -41,7 +41,7 @@ def robustness(recorded: Recorded) -> Section | None:
                 for arm, by_value in measured.items()
             ]
             blocks.append(Grid("Arm", values, rows, title))
-    for one in found.get("attacks", ()):
+    for one in (*found["kinds"], *found["attacks"]):
         blocks.append(Words({"": f"{one['verdict']}."}))
     note = f"Points out of 100, with {level(recorded)} intervals. {robustness_note(recorded['robustness'])}"
     return Section("robustness", "Robustness", note, blocks)

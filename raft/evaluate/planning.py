@@ -3,23 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from raft.artifacts import Stage, hash_json, verified
 from raft.errors import ArtifactError, InputError
 from raft.evaluate.arms import BASE, FEW_SHOT, arms_for, meaning, read_arm
+from raft.evaluate.forgetting import read_unrelated
 from raft.evaluate.models import Contestant, Entrant, read_added, read_contestants, shared_base
 from raft.models.weights import MINI, is_endpoint, public_name, weights_fingerprint
-from raft.questions import QuestionFile, question_row
+from raft.questions import QuestionFile, question_row, read_question_file
 from raft.recipe import EvaluateSettings
 from raft.types import Arm, Question, QuestionSource
+
+# A file, what was read from one, or questions that were never in one.
+Questions: TypeAlias = Sequence[Question] | QuestionFile | Path
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """All that decides what an evaluation finds, as whoever asks for one gives it.
+
+    index: the folder of one. models: folders that `raft tune` made, under the names 'dsf', 'raft', 'dsf-cot' and
+    'raft-no-cot'; any may be left out. base_model: the untuned model; by default the one that was tuned, or 'mini'.
+    source: where the questions come from, which every verdict says unless they were given. examples: the training set
+    that the arm 'few-shot' takes its worked examples from.
+    """
+
+    index: Path
+    questions: Questions
+    models: Mapping[str, Path] = field(default_factory=dict)
+    settings: EvaluateSettings = EvaluateSettings()
+    base_model: str | None = None
+    seed: int = 0
+    source: QuestionSource = QuestionSource.GIVEN
+    examples: Path | None = None
+
+    def read_questions(self) -> QuestionFile:
+        """The questions with what was left out of their file. Raises InputError where it cannot be read."""
+        if isinstance(self.questions, Path):
+            return read_question_file(self.questions)
+        return self.questions if isinstance(self.questions, QuestionFile) else QuestionFile(tuple(self.questions))
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that decides the result."""
+    """The same, checked and read: what will be asked of which models."""
 
     questions: Sequence[Question]
     omissions: Mapping[str, int]
@@ -31,6 +61,7 @@ class Plan:
     seed: int
     source: QuestionSource
     inputs: Mapping[str, str]
+    unrelated: Sequence[Question] = ()
 
     @property
     def recorded(self) -> dict[str, Any]:
@@ -40,7 +71,13 @@ class Plan:
         named = (text.rpartition(",") for text in self.settings.arms)
         said["arms"] = ["".join((*_public(before), comma, after)) if comma else after for before, comma, after in named]
         said["judge"] = public_name(self.settings.judge)
+        said["forgetting"] = self.forgetting_source
         return {**said, "seed": self.seed, "source": str(self.source)}
+
+    @property
+    def forgetting_source(self) -> str:
+        """Where the unrelated questions come from; of a file only its name."""
+        return Path(self.settings.forgetting).name
 
     @property
     def meanings(self) -> Mapping[str, str]:
@@ -52,6 +89,11 @@ class Plan:
         """Whether any model is behind an endpoint, whose answers somebody may pay for."""
         return any(entrant.base.startswith("openai:") for entrant in self.entrants)
 
+    def is_asked_elsewhere(self, entrant: Entrant) -> bool:
+        """Whether a model is asked the unrelated questions: the base, and whatever was tuned from it."""
+        tuned = entrant.folder is not None and entrant.base == self.base_model
+        return bool(self.unrelated) and (tuned or entrant.name == BASE)
+
     def using(self, entrant: Entrant) -> list[Arm]:
         """The arms of one model."""
         return [arm for arm in self.arms if arm.model == entrant.name]
@@ -62,28 +104,19 @@ def _public(arm: str) -> tuple[str, str, str]:
     return name, equals, public_name(model)
 
 
-def make_plan(
-    index_dir: Path,
-    file: QuestionFile,
-    models: Mapping[str, Path],
-    settings: EvaluateSettings,
-    base_model: str | None,
-    seed: int,
-    source: QuestionSource,
-    examples: Path | None,
-) -> Plan:
-    """Read and check what `evaluate` was given.
+def make_plan(contest: Contest, file: QuestionFile) -> Plan:
+    """Read and check what `evaluate` was given; file: the questions of the contest.
 
     Raises InputError for bad questions and arms, ArtifactError for folders that do not fit together.
     """
-    asked = file.questions
+    asked, models, settings = file.questions, contest.models, contest.settings
     if not asked:
         raise InputError("there are no questions to evaluate on: give at least one")
     if len({question.id for question in asked}) < len(asked):
         raise InputError("two questions have the same id: give each question its own")
-    index_digest = verified(index_dir, Stage.INDEX).digest
+    index_digest = verified(contest.index, Stage.INDEX).digest
     contestants = read_contestants(models, index_digest)
-    base = shared_base(contestants, base_model)
+    base = shared_base(contestants, contest.base_model)
     further: list[Arm] = []
     for text in settings.arms:
         further.append(read_arm(text, [arm.name for arm in further]))
@@ -102,8 +135,13 @@ def make_plan(
     if settings.judge:
         inputs["judge"] = weights_fingerprint(settings.judge)
     if FEW_SHOT in further:
-        inputs["examples"] = _examples_digest(examples, index_dir, index_digest)
+        inputs["examples"] = _examples_digest(contest, index_digest)
     tuned = [*contestants, *(one for one in added if isinstance(one, Contestant))]
+    unrelated = read_unrelated(settings.forgetting)
+    if not any(one.model.base_model == base for one in tuned):
+        unrelated = []
+    if unrelated:
+        inputs["unrelated questions"] = hash_json([question_row(question) for question in unrelated])
     entrants = [
         Entrant(BASE, base, None, inputs["base model"]),
         *(one.entrant if isinstance(one, Contestant) else one for one in (*contestants, *added)),
@@ -112,20 +150,22 @@ def make_plan(
     if settings.min_confidence > 0 and silent:
         raise InputError(f"{silent[0]} does not tell how likely its answers are: set evaluate.min_confidence to 0")
     arms = arms_for(models, further)
-    return Plan(asked, file.omissions, tuned, entrants, arms, base, settings, seed, source, inputs)
+    work = (asked, file.omissions, tuned, entrants, arms, base, settings, contest.seed, contest.source, inputs)
+    return Plan(*work, unrelated)
 
 
 def _digest(added: Contestant | Entrant) -> str:
     return added.manifest.digest if isinstance(added, Contestant) else added.identity
 
 
-def _examples_digest(examples: Path | None, index_dir: Path, index_digest: str) -> str:
+def _examples_digest(contest: Contest, index_digest: str) -> str:
+    examples = contest.examples
     if examples is None:
         raise InputError("the arm 'few-shot' takes its worked examples from a training set: give --examples DIR")
     manifest = verified(examples, Stage.EXAMPLES)
     if manifest.inputs["index"] != index_digest:
         raise ArtifactError(
-            f"{examples} was made for index {manifest.inputs['index'][:8]}, but {index_dir} is {index_digest[:8]}: "
+            f"{examples} was made for index {manifest.inputs['index'][:8]}, but {contest.index} is {index_digest[:8]}: "
             "give the training set of this index"
         )
     return manifest.digest

@@ -14,6 +14,7 @@ from raft.artifacts import versions
 from raft.evaluate.blocks import LEAD, level
 from raft.evaluate.browse import Record, browsable
 from raft.evaluate.curves import retrieval_sentence
+from raft.evaluate.details import by_document
 from raft.evaluate.metrics import EXACT_MATCH, F1, METRICS
 from raft.evaluate.models import Contestant
 from raft.evaluate.robustness import robustness_note, robustness_tables
@@ -88,7 +89,8 @@ def report_markdown(summary: Summary, provenance: Provenance) -> str:
     if robustness := summary.get("robustness"):
         parts += ["## Robustness", robustness_note(robustness)]
         parts += [part for title, rows in robustness_tables(robustness) for part in (f"### {title}", _table(rows))]
-        parts += ["\n".join(f"- {one['verdict']}" for one in robustness["attacks"])] if robustness["attacks"] else []
+        told = [f"- {one['verdict']}" for one in (*robustness["kinds"], *robustness["attacks"])]
+        parts += ["\n".join(told)] if told else []
     for table in detail_tables(summary):
         parts += [f"## {table.title}", table.note, _table(table.rows)]
     if summary.get("training"):
@@ -107,13 +109,14 @@ def report_html(summary: Summary, provenance: Provenance, record: Record) -> str
         lstrip_blocks=True,
     )
     headlines = _headlines(summary)
+    further = {"meanings": provenance.meanings, "documents": by_document(record.scores), "seen": record.seen}
     return environment.get_template("report.html.j2").render(
         headline=headline(summary),
         verdicts=[(outcome(one), one["verdict"]) for one in headlines[1:]],
         counts=_counts(summary),
         origin=_origin(summary),
         gloss=f"{F1.label}: {F1.meaning}, out of 100.",
-        sections=sections({**summary, "meanings": provenance.meanings}),
+        sections=sections({**summary, **further}),
         lead=LEAD,
         provenance=provenance.rows(),
         data=_embedded(browsable(list(summary["arms"]), record)),

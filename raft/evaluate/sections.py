@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from raft.evaluate.blocks import (
+    LEAD,
     Bar,
     Bars,
     Block,
@@ -15,6 +16,7 @@ from raft.evaluate.blocks import (
     Difference,
     Forest,
     Grid,
+    Listing,
     Recorded,
     Section,
     Words,
@@ -23,7 +25,7 @@ from raft.evaluate.blocks import (
     points_of,
 )
 from raft.evaluate.curves import retrieval, risk_coverage, robustness, training
-from raft.evaluate.metrics import EXACT_MATCH, F1, METRICS
+from raft.evaluate.metrics import EXACT_MATCH, F1, METRICS, REFUSED
 from raft.evaluate.statistics import points
 
 REGIMES = {
@@ -157,6 +159,37 @@ def _cell(arms: Mapping[str, Recorded], arm: str, metric: str) -> Cell:
     return interval_cell(arms.get(arm, {}).get(metric), shaded=True)
 
 
+def _documents(recorded: Recorded) -> Section | None:
+    found: dict[str, dict[str, Recorded]] = {}
+    for row in recorded.get("documents", ()):
+        if F1.name in row:
+            found.setdefault(row["document_id"], {})[row["arm"]] = row
+    if len(found) < 2:
+        return None
+    arms = [arm for arm in recorded["arms"] if any(arm in rows for rows in found.values())]
+    lead = LEAD if LEAD in arms else arms[-1]
+
+    def weakest_first(document_id: str) -> tuple[float, int, str]:
+        row = found[document_id].get(lead)
+        return (row[F1.name], -row["questions"], document_id) if row else (2.0, 0, document_id)
+
+    rows = []
+    for document_id in sorted(found, key=weakest_first):
+        by_arm = found[document_id]
+        shares = [100 * by_arm[arm][F1.name] if arm in by_arm else None for arm in arms]
+        means = [Cell("") if share is None else Cell(f"{share:.1f}", "", round(share, 1)) for share in shares]
+        count = Cell(str(max(row["questions"] for row in by_arm.values())))
+        regime = "" if not recorded["seen"] else "seen" if document_id in recorded["seen"] else "unseen"
+        rows.append((document_id, regime, [count, *means]))
+    note = (
+        f"{F1.label} in points over the questions about each document, a question with several counted for its first. "
+        "A document has few questions, so these are single observations without intervals: a place to look, no verdict."
+    )
+    grid = Grid("Document", ["Questions", *arms], rows)
+    summary = f"{len(rows)} documents, those first of which {lead} knows least"
+    return Section("documents", "By document", note, [Listing(summary, grid, 1 + arms.index(lead))])
+
+
 def _outcomes(recorded: Recorded) -> Section | None:
     outcomes = recorded.get("outcomes")
     if not outcomes:
@@ -193,15 +226,37 @@ def _labels(recorded: Recorded) -> Section | None:
     return Section("labels", "Questions with a choice of answers", note, blocks)
 
 
+def _forgetting(recorded: Recorded) -> Section | None:
+    found = recorded.get("forgetting")
+    if not found:
+        return None
+    shown = (F1.name, EXACT_MATCH.name, REFUSED.name)
+    rows = [("base", "before", [*(interval_cell(found["before"][name], shaded=True) for name in shown), Cell("")])]
+    for model, cost in found["models"].items():
+        mean, low, high = (f"{100 * cost[key]:+.1f}" for key in ("difference", "low", "high"))
+        cells = [interval_cell(cost["after"][name], shaded=True) for name in shown]
+        rows.append((model, "after", [*cells, Cell(mean, f"{low} – {high}")]))  # noqa: RUF001 (an en dash)
+    verdicts = [f"{cost['verdict'][:1].upper()}{cost['verdict'][1:]}." for cost in found["models"].values()]
+    note = (
+        f"{found['questions']} questions ({found['source']}), each shown with the one passage that answers it, to the "
+        "model before and after tuning: does it still read as well? Points out of 100, with "
+        f"{level(recorded)} intervals from resampling questions."
+    )
+    grid = Grid("Model", [*map(_label, shown), f"Change of {F1.label}"], rows)
+    return Section("forgetting", "What tuning cost elsewhere", note, [*(Words({"": one}) for one in verdicts), grid])
+
+
 # In the order of the page.
 SECTIONS: tuple[Callable[[Recorded], Section | None], ...] = (
     _arms,
     _comparisons,
     _metrics,
     _kinds,
+    _documents,
     _outcomes,
     _labels,
     robustness,
+    _forgetting,
     risk_coverage,
     retrieval,
     training,

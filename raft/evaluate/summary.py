@@ -10,6 +10,7 @@ import numpy as np
 
 from raft.evaluate.arms import MEANINGS
 from raft.evaluate.details import Details
+from raft.evaluate.forgetting import Forgetting
 from raft.evaluate.judging import Judge
 from raft.evaluate.measuring import Interval as Interval
 from raft.evaluate.measuring import Ruler as Ruler
@@ -75,10 +76,13 @@ class Robustness(TypedDict):
     """What `summary.json` holds of it: by arm, probe, value and metric; of `left_out` a prompt did not fit the model.
 
     questions: how many were sampled. compared: those among them with enough distractors for all probes but the first.
+    scarce: those of these with enough of a kind that not every question has; kinds: what it does beside hard ones.
     """
 
     questions: int
     compared: int
+    scarce: dict[str, int]
+    kinds: list[Comparison]
     arms: dict[str, dict[str, dict[str, dict[str, Interval]]]]
     left_out: dict[str, list[str]]
     attacks: list[Comparison]
@@ -99,6 +103,7 @@ class Overview(TypedDict):
     retrieval: dict[str, Interval]
     comparisons: list[Comparison]
     robustness: NotRequired[Robustness]
+    forgetting: NotRequired[Forgetting]
     training: NotRequired[dict[str, Training]]
 
 

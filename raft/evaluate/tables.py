@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from raft.evaluate.measuring import Interval
-from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, MORE_METRICS
+from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, MORE_METRICS, REFUSED
 from raft.evaluate.statistics import points
 from raft.evaluate.summary import Comparison, Summary, interval_text
 from raft.evaluate.taxonomy import MEANINGS, Outcome
@@ -29,6 +29,7 @@ def detail_tables(summary: Summary) -> list[Table]:
         _tests(summary),
         _kinds(summary),
         *_labels(summary),
+        *_forgetting(summary),
         _confidence(summary),
         _rankings(summary),
     ]
@@ -139,6 +140,28 @@ def _labels(summary: Summary) -> Iterator[Table]:
             "How often each accepted label was answered by which. Macro-F1 is the mean over the accepted labels.",
             [("Arm", "n", "Macro-F1", "Accepted", *columns), *rows],
         )
+
+
+def _forgetting(summary: Summary) -> Iterator[Table]:
+    found = summary.get("forgetting")
+    if not found:
+        return
+    names = [metric.name for metric in (F1, EXACT_MATCH, REFUSED)]
+    rows = [("base", *(interval_text(found["before"][name]) for name in names), "", "", "")]
+    for model, cost in found["models"].items():
+        change = f"{points(cost['difference'])} ({points(cost['low'])} to {points(cost['high'])})"
+        smallest = "" if cost["smallest"] is None else points(cost["smallest"])
+        measured = (interval_text(cost["after"][name]) for name in names)
+        rows.append((model, *measured, change, f"{cost['corrected']:.4f}", smallest))
+    verdicts = ". ".join(_sentence(cost["verdict"]) for cost in found["models"].values())
+    yield Table(
+        "What tuning cost elsewhere",
+        f"{verdicts}. Each question is shown with the one passage that answers it ({found['source']}, "
+        f"{found['questions']} questions); change is F1 less that of the base on the same questions, and corrected its "
+        "p by a permutation test after Holm's correction. Smallest shown: the change that as many questions show in "
+        "four of five evaluations.",
+        [("Model", F1.label, EXACT_MATCH.label, REFUSED.label, "Change of F1", "Corrected", "Smallest shown"), *rows],
+    )
 
 
 def _confidence(summary: Summary) -> Table:

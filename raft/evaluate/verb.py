@@ -19,13 +19,14 @@ from raft.artifacts import (
 )
 from raft.errors import InputError, TooLongError
 from raft.evaluate.answering import Case, Respondent
-from raft.evaluate.arms import FEW_SHOT, Shown, cases_for
+from raft.evaluate.arms import BASE, FEW_SHOT, Shown, cases_for
 from raft.evaluate.browse import Record
 from raft.evaluate.details import by_document, detail, outcomes
 from raft.evaluate.evidence import Evidence, evidence_score
+from raft.evaluate.forgetting import answer_rows, forgetting, unrelated_cases
 from raft.evaluate.judging import Judge, judge_all
 from raft.evaluate.metrics import retrieval_score, score_all
-from raft.evaluate.planning import Plan, make_plan
+from raft.evaluate.planning import Contest, Plan, make_plan
 from raft.evaluate.report import Provenance, report_html, report_markdown
 from raft.evaluate.retrieval import CONSIDERED, SearchedInWays
 from raft.evaluate.robustness import DEPTH, Probes, Setting, Subject, Trial, judge, sample, summarise_trials, surface
@@ -38,12 +39,8 @@ from raft.models.generator import Decoding, Generator, load_generator
 from raft.models.weights import public_name
 from raft.progress import Progress, Silent
 from raft.prompts import WorkedExample
-from raft.questions import QuestionFile, read_question_file, settle_evidence
-from raft.recipe import EvaluateSettings
-from raft.types import Arm, Context, Document, Passage, Prediction, Question, QuestionSource, ScoredPassage
-
-# A file, what was read from one, or questions that were never in one.
-Questions = Sequence[Question] | QuestionFile | Path
+from raft.questions import settle_evidence
+from raft.types import VARIANTS, Arm, Context, Document, Passage, Prediction, ScoredPassage
 
 
 class Searchable(Protocol):
@@ -78,27 +75,22 @@ class Evaluation:
         return self.out / "report.html"
 
 
-def evaluate(
-    index_dir: Path,
-    questions: Questions,
-    models: Mapping[str, Path],
-    out: Path,
-    settings: EvaluateSettings,
-    base_model: str | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
-    source: QuestionSource = QuestionSource.GIVEN,
-    *,
-    examples: Path | None = None,
-    open_index: Callable[[Path], Searchable] | None = None,
-    load: Callable[[str, Path | None], Generator] = load_generator,
-) -> Evaluation:
-    """Ask every arm the same questions, compare the answers, and write the folder `out`.
+def _open_index(folder: Path) -> Searchable:
+    from raft.index import Index
 
-    models: folders that `raft tune` made, under the names 'dsf', 'raft', 'dsf-cot' and 'raft-no-cot'; any may be left
-    out. base_model: the untuned model; by default the one that was tuned, or 'mini'. source: where the questions come
-    from, which every verdict says unless they were given. examples: the training set that the arm 'few-shot' takes its
-    worked examples from. open_index and load bring other indexes and models than the package's own.
+    return Index.open(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaders:
+    """How indexes and models are opened: by default the package's own. load: takes a base model and a tuned folder."""
+
+    open_index: Callable[[Path], Searchable] = _open_index
+    load: Callable[[str, Path | None], Generator] = load_generator
+
+
+def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders: Loaders = Loaders()) -> Evaluation:
+    """Ask every arm the same questions, compare the answers, and write the folder `out`.
 
     Answers are kept in a journal beside `out` until the folder is whole, so that an evaluation that was killed goes on
     where it stopped and ends with the same answers.
@@ -106,15 +98,15 @@ def evaluate(
     Raises InputError for bad questions and ArtifactError for folders that do not fit together, both before a model is
     loaded, and ModelError where a prompt does not fit a model.
     """
-    progress = progress or Silent()
     check_output(out, Stage.EVALUATION)
-    file = _question_file(questions)
-    plan = make_plan(index_dir, file, models, settings, base_model, seed, source, examples)
-    worked = _worked(plan, examples)
+    file = contest.read_questions()
+    plan = make_plan(contest, file)
+    settings, seed = plan.settings, plan.seed
+    worked = _worked(plan, contest.examples)
     if file.left_out:
         progress.note(f"evaluation: {file}")
-    index = (open_index or _open_index)(index_dir)
-    plan = replace(plan, questions=settle_evidence(plan.questions, index.documents, index.repeats, index_dir))
+    index = loaders.open_index(contest.index)
+    plan = replace(plan, questions=settle_evidence(plan.questions, index.documents, index.repeats, contest.index))
     with progress.task("Retrieve passages", len(plan.questions)) as advance:
         retrieved = index.retrieve([question.text for question in plan.questions], settings.top_k)
         advance(len(plan.questions))
@@ -125,7 +117,7 @@ def evaluate(
     probes = surface(subjects, index.passages, max(2, settings.top_k), Random(seed))
     notes = out.absolute().with_name(f".{out.name}.journal.jsonl")
     with Journal(notes, durable=plan.is_paid) as journal:
-        predictions, tried = _predict(plan, shown, probes, journal, load, progress)
+        predictions, tried = _predict(plan, shown, probes, _Asking(journal, loaders.load, progress))
         by_id = {question.id: question for question in plan.questions}
         evidence = Evidence(index.documents, {passage.id: passage for passage in index.passages})
         scores = score_all(
@@ -135,7 +127,7 @@ def evaluate(
         )
         judged_by: Judge | None = None
         if settings.judge:
-            judged = judge_all(by_id, predictions, scores, load(settings.judge, None), progress)
+            judged = judge_all(by_id, predictions, scores, loaders.load(settings.judge, None), progress)
             scores = judged.scores
             judged_by = Judge(model=public_name(settings.judge), asked=judged.asked, failed=judged.failed)
         seen = frozenset[str]().union(*(one.model.document_ids for one in plan.contestants))
@@ -144,33 +136,28 @@ def evaluate(
             question.id: retrieval_score(question, hits)
             for question, hits in zip(plan.questions, retrieved, strict=True)
         }
-        overview = summarise(plan.questions, predictions, scores, retrieval, seen, ruler, source)
+        overview = summarise(plan.questions, predictions, scores, retrieval, seen, ruler, plan.source)
         texts = [question.text for question in plan.questions]
         rankings = index.rankings(texts, CONSIDERED) if isinstance(index, SearchedInWays) else {}
         told = outcomes(plan.questions, evidence, predictions, scores)
         summary: Summary = {**overview, **detail(plan.questions, told, scores, rankings, ruler), "judge": judged_by}
         if settings.robustness:
             summary["robustness"] = summarise_trials(tried.trials, subjects, tried.left_out, ruler)
+        if plan.unrelated:
+            tuned = {name: some for name, some in tried.elsewhere.items() if name != BASE}
+            before = tried.elsewhere[BASE]
+            summary["forgetting"] = forgetting(plan.forgetting_source, plan.unrelated, before, tuned, ruler)
         summary["training"] = {public_name(one.name): one.training for one in plan.contestants}
         further = {one.id: one for one in shown.oracles.values()}
         record = Record(plan.questions, retrieved, predictions, scores, seen, further)
-        _write(plan, record, _Rows(told, tried.trials), summary, out)
+        _write(plan, record, _Rows(told, tried), summary, out)
         journal.finish()
     return Evaluation(summary, out)
 
 
-def evaluation_fingerprint(
-    index_dir: Path,
-    questions: Questions,
-    models: Mapping[str, Path],
-    settings: EvaluateSettings,
-    base_model: str | None = None,
-    seed: int = 0,
-    source: QuestionSource = QuestionSource.GIVEN,
-    examples: Path | None = None,
-) -> str:
-    """The fingerprint that `evaluate` with these arguments will record: a folder that has it need not be made again."""
-    plan = make_plan(index_dir, _question_file(questions), models, settings, base_model, seed, source, examples)
+def evaluation_fingerprint(contest: Contest) -> str:
+    """The fingerprint that `evaluate` will record for this contest: a folder that has it need not be made again."""
+    plan = make_plan(contest, contest.read_questions())
     return fingerprint(Stage.EVALUATION, plan.recorded, plan.inputs)
 
 
@@ -204,44 +191,41 @@ def _subjects(plan: Plan, index: Searchable, oracles: Mapping[str, Passage]) -> 
     return [Subject(one, oracles[one.id], [hit.passage for hit in some]) for one, some in zip(drawn, hits, strict=True)]
 
 
-def _question_file(questions: Questions) -> QuestionFile:
-    if isinstance(questions, Path):
-        return read_question_file(questions)
-    return questions if isinstance(questions, QuestionFile) else QuestionFile(tuple(questions))
-
-
-def _open_index(folder: Path) -> Searchable:
-    from raft.index import Index
-
-    return Index.open(folder)
-
-
 @dataclass(slots=True)
 class _Tried:
-    """The trials of the robustness surface, and the settings at which a prompt did not fit an arm's model."""
+    """What was asked beside the arms: the trials of the robustness surface, the settings at which a prompt did not fit
+    an arm's model, and by model the answers to questions that are not about the documents."""
 
     trials: list[Trial] = field(default_factory=list)
     left_out: dict[str, list[Setting]] = field(default_factory=dict)
+    elsewhere: dict[str, list[Prediction]] = field(default_factory=dict)
 
 
-def _predict(
-    plan: Plan,
-    shown: Shown,
-    probes: Probes,
-    journal: Journal,
-    load: Callable[[str, Path | None], Generator],
-    progress: Progress,
-) -> tuple[list[Prediction], _Tried]:
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """How models are loaded and asked: where their answers are kept, and who is told how far it is."""
+
+    journal: Journal
+    load: Callable[[str, Path | None], Generator]
+    progress: Progress
+
+
+def _predict(plan: Plan, shown: Shown, probes: Probes, asking: _Asking) -> tuple[list[Prediction], _Tried]:
     """All arms in their order, one model in memory at a time and each loaded once."""
+    progress = asking.progress
     decoding = Decoding(max_new_tokens=plan.settings.max_new_tokens, seed=plan.seed, weigh=True)
     by_arm: dict[str, list[Prediction]] = {}
     tried = _Tried()
     for entrant in plan.entrants:
         tuned = f" tuned as {public_name(entrant.name)}" if entrant.folder else ""
         with progress.task(f"Load {entrant.base}{tuned}", 1) as advance:
-            generator = load(entrant.base, entrant.folder)
+            generator = asking.load(entrant.base, entrant.folder)
             advance(1)
-        respondent = Respondent(generator, entrant.identity, decoding, journal, plan.settings.min_confidence)
+        respondent = Respondent(generator, entrant.identity, decoding, asking.journal, plan.settings.min_confidence)
+        if plan.is_asked_elsewhere(entrant):
+            # Of a model of the user's own the name of its arm: that of the model is a path.
+            name = entrant.name if entrant.name in (BASE, *VARIANTS) else plan.using(entrant)[0].name
+            tried.elsewhere[name] = _elsewhere(name, plan, respondent, progress)
         for arm in plan.using(entrant):
             cases = cases_for(arm, plan.questions, shown)
             by_arm[arm.name] = respondent.answer(cases, progress, f"Answer as {arm.name}")
@@ -249,6 +233,17 @@ def _predict(
                 _try(arm, probes, respondent, tried, progress)
         del generator, respondent
     return [prediction for arm in plan.arms for prediction in by_arm[arm.name]], tried
+
+
+def _elsewhere(name: str, plan: Plan, respondent: Respondent, progress: Progress) -> list[Prediction]:
+    """Ask one model what is not about the documents; before its arms, so that too long a passage is told soon."""
+    try:
+        cases = unrelated_cases(name, plan.unrelated)
+        return respondent.answer(cases, progress, f"Ask {name} what is not in the documents")
+    except TooLongError as error:
+        raise InputError(
+            f"a question of evaluate.forgetting does not fit the model: shorten its context ({error})"
+        ) from error
 
 
 def _try(arm: Arm, probes: Probes, respondent: Respondent, tried: _Tried, progress: Progress) -> None:
@@ -267,10 +262,10 @@ def _try(arm: Arm, probes: Probes, respondent: Respondent, tried: _Tried, progre
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What stands in files of its own besides the record: every prediction with its outcome, and the trials."""
+    """What stands in files of its own besides the record: predictions with their outcomes, and what else was asked."""
 
     told: Sequence[tuple[Prediction, Outcome]]
-    trials: Sequence[Trial]
+    tried: _Tried
 
 
 def _write(plan: Plan, record: Record, rows: _Rows, summary: Summary, out: Path) -> None:
@@ -289,8 +284,10 @@ def _write(plan: Plan, record: Record, rows: _Rows, summary: Summary, out: Path)
             ({"question_id": one.question_id, "arm": one.arm, "outcome": str(outcome)} for one, outcome in rows.told),
         )
         write_jsonl(draft.path / "documents.jsonl", by_document(record.scores))
-        if rows.trials:
-            write_jsonl(draft.path / "robustness.jsonl", (trial.row() for trial in rows.trials))
+        if rows.tried.trials:
+            write_jsonl(draft.path / "robustness.jsonl", (trial.row() for trial in rows.tried.trials))
+        if rows.tried.elsewhere:
+            write_jsonl(draft.path / "forgetting.jsonl", answer_rows(plan.unrelated, rows.tried.elsewhere))
         text = json.dumps(summary, indent=2, ensure_ascii=False)
         (draft.path / "summary.json").write_text(text + "\n", encoding="utf-8")
         (draft.path / "report.md").write_text(report_markdown(summary, provenance), encoding="utf-8")

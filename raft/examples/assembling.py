@@ -8,18 +8,18 @@ from dataclasses import asdict, dataclass, replace
 from random import Random
 
 from raft.examples.composing import Candidate, Reason, RowPlan, compose, which_show_their_oracle
-from raft.examples.counterfactual import Inventory, counterfactuals
 from raft.examples.distractors import Pool, choose_distractors, draw_kinds
 from raft.examples.missing import withheld_share
 from raft.examples.reading import answering_passages
 from raft.examples.rows import raft_row
+from raft.examples.sources import Sources
 from raft.examples.targets import write_targets
 from raft.index import Index
 from raft.models.generator import Generator
 from raft.models.tokens import Codec
 from raft.progress import Progress
 from raft.recipe import ExampleSettings, NoOracle
-from raft.types import DistractorKind, Example, Passage
+from raft.types import DistractorKind, Example
 
 # How deep to look for distractors: enough to fill a row after the guards have thrown out what answers the question.
 _DISTRACTOR_DEPTH = 16
@@ -128,39 +128,14 @@ def _plan(
 def _drafts(index: Index, candidates: Sequence[Candidate], settings: ExampleSettings, rng: Random) -> Iterator[_Draft]:
     retrieved = index.retrieve([candidate.question.text for candidate in candidates], _DISTRACTOR_DEPTH)
     plans = plan_rows(candidates, settings, rng)
-    sources = _Sources(index, candidates, settings)
+    kinds = {kind for kind, weight in settings.distractors.weights.items() if weight}
+    answered = ((one.question, one.oracle) for one in candidates if one.oracle is not None)
+    sources = Sources(index.passages, kinds, answered, _DISTRACTOR_DEPTH)
     for group, (candidate, scored, own) in enumerate(zip(candidates, retrieved, plans, strict=True)):
         for plan in own:
-            yield _Draft(group, candidate, plan, sources.pool(candidate, [hit.passage for hit in scored], plan, rng))
-
-
-class _Sources:
-    """Where distractors come from besides the retrieval; what no weight asks for is not looked for."""
-
-    def __init__(self, index: Index, candidates: Sequence[Candidate], settings: ExampleSettings) -> None:
-        self._passages = index.passages
-        weights = settings.distractors.weights
-        self._of_document: dict[str, list[Passage]] = {}
-        if weights[DistractorKind.SAME_DOCUMENT]:
-            for passage in index.passages:
-                self._of_document.setdefault(passage.document_id, []).append(passage)
-        self._inventory = None
-        if weights[DistractorKind.COUNTERFACTUAL]:
-            answered = [(c.question, c.oracle) for c in candidates if c.oracle is not None]
-            self._inventory = Inventory(index.passages, answered)
-
-    def pool(self, candidate: Candidate, retrieved: Sequence[Passage], plan: RowPlan, rng: Random) -> Pool:
-        """What the distractors of one row are chosen from."""
-        others = rng.sample(self._passages, min(_DISTRACTOR_DEPTH, len(self._passages)))
-        own: list[Passage] = []
-        for document_id in dict.fromkeys(oracle.document_id for oracle in candidate.oracles):
-            own += self._of_document.get(document_id, ())
-        rng.shuffle(own)
-        wanted = plan.kinds.count(DistractorKind.COUNTERFACTUAL)
-        false = []
-        if wanted and self._inventory is not None and candidate.oracle is not None:
-            false = counterfactuals(candidate.question, candidate.oracle, self._inventory, wanted, rng)
-        return Pool.of(retrieved, others, own, false)
+            found, false = [hit.passage for hit in scored], plan.kinds.count(DistractorKind.COUNTERFACTUAL)
+            pool = sources.pool(candidate.question, candidate.oracles, found, false, rng)
+            yield _Draft(group, candidate, plan, pool)
 
 
 def _read(drafts: Sequence[_Draft], reader: Generator, progress: Progress) -> dict[str, set[str]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from raft.artifacts import Ledger, Stage, writing
+from raft.evaluate import Contest, Evaluation, Loaders, evaluate
 from raft.models.generator import Decoding, Generation, Generator
 from raft.progress import Advance
 from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE, RECALL, REFUSAL, Prompt, PromptStyle, prompt_fingerprint
@@ -114,6 +116,14 @@ class World:
         self.loaded.append(f"{base_model} {adapter.name if adapter else 'untuned'}")
         return RuleModel(RULES[adapter.name if adapter else "base"])
 
+    def contest(self, **changes: Any) -> Contest:
+        """What `evaluate` is given of all this, with some of it changed."""
+        return replace(Contest(self.index, self.questions, self.models, self.settings), **changes)
+
+    def evaluate(self, out: Path, **changes: Any) -> Evaluation:
+        """An evaluation by the fakes."""
+        return evaluate(self.contest(**changes), out, loaders=Loaders(self.open_index, self.load))
+
     def tune(self, folder: Path, **changes: object) -> Path:
         """A folder as `raft tune` writes it, with some of its statements changed."""
         training = {
@@ -141,7 +151,8 @@ def world(tmp_path: Path) -> World:
         (draft.path / "documents.jsonl").write_text("", encoding="utf-8")
         draft.finish(Stage.INDEX, {}, {}, {}, Ledger(0, 0))
     assert draft.manifest is not None
-    settings = EvaluateSettings(top_k=2, bootstrap_samples=400)
+    # The rules of these models read of nothing but lamps.
+    settings = EvaluateSettings(top_k=2, bootstrap_samples=400, forgetting="")
     made = World(tmp_path / "index", draft.manifest.digest, {}, QUESTIONS, settings, [])
     made.models = {name: made.tune(tmp_path / "models" / name) for name in ("dsf", "raft")}
     return made

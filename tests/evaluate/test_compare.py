@@ -9,14 +9,12 @@ from typer.testing import CliRunner
 
 from raft.cli import app
 from raft.errors import ArtifactError, InputError
-from raft.evaluate import evaluate
 from raft.evaluate.compare import Bound, broken, compare
 from raft.evaluate.significance import holm
 
 
 def run(world: Any, out: Path, **changes: Any) -> Path:
-    arguments: dict[str, Any] = {"questions": world.questions, "models": world.models, "settings": world.settings}
-    evaluate(world.index, out=out, open_index=world.open_index, load=world.load, **(arguments | changes))
+    world.evaluate(out, **changes)
     return out
 
 

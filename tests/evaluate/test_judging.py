@@ -9,7 +9,6 @@ import pytest
 
 from raft.artifacts import read_jsonl, read_manifest
 from raft.errors import InputError, ModelError
-from raft.evaluate import evaluate
 from raft.evaluate.judging import judge_all
 from raft.evaluate.metrics import score_all
 from raft.models.generator import Decoding, Generation
@@ -108,9 +107,9 @@ def test_an_evaluation_with_a_judge_says_who_judged_and_how_often_it_failed(worl
     arms = world.load
     # The untuned model says "it is red I think", and the judge goes by the colour alone.
     judge = RuleJudge(lambda answer: None if "violet" in answer else "CORRECT" if "I think" in answer else "INCORRECT")
-    load = lambda name, adapter: judge if name.startswith("openai:") else arms(name, adapter)  # noqa: E731
+    world.load = lambda name, adapter: judge if name.startswith("openai:") else arms(name, adapter)
     out = tmp_path / "evaluation"
-    result = evaluate(world.index, world.questions, world.models, out, settings, open_index=world.open_index, load=load)
+    result = world.evaluate(out, settings=settings)
     summary = result.summary
     assert summary["judge"] == {"model": "openai:judge@http://localhost:1/v1", "asked": 9 + 8 + 8, "failed": 1}
     assert {arm: values["judged_correct"]["n"] for arm, values in summary["arms"].items()} == dict.fromkeys(
@@ -126,5 +125,5 @@ def test_an_evaluation_with_a_judge_says_who_judged_and_how_often_it_failed(worl
 def test_the_embedded_model_is_no_judge(world: Any, tmp_path: Path) -> None:
     settings = world.settings.model_copy(update={"judge": "mini"})
     with pytest.raises(InputError, match="cannot judge"):
-        evaluate(world.index, world.questions, {}, tmp_path / "e", settings, load=world.load)
+        world.evaluate(tmp_path / "e", models={}, settings=settings)
     assert world.loaded == []

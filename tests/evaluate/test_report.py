@@ -10,7 +10,6 @@ import made_up
 import pytest
 
 from raft.errors import ArtifactError
-from raft.evaluate import evaluate
 from raft.evaluate.arms import MEANINGS
 from raft.evaluate.blocks import Scale
 from raft.evaluate.browse import Record, browsable
@@ -64,7 +63,7 @@ def made(world: Any, tmp_path: Path) -> tuple[str, str, dict[str, Any]]:
     wrong = Question("wrong", "Who built pier 5?", ("Hanne Ruud",), ("5.md",))
     questions = [*world.questions, odd, wrong]
     out = tmp_path / "evaluation"
-    evaluate(world.index, questions, world.models, out, world.settings, open_index=world.open_index, load=world.load)
+    world.evaluate(out, questions=questions)
     page = (out / "report.html").read_text(encoding="utf-8")
     return page, (out / "report.md").read_text(encoding="utf-8"), json.loads(Page(page).scripts[0])
 
@@ -120,9 +119,7 @@ def test_marks_tell_right_from_partly_right_wrong_and_refused(made: tuple[str, s
 
 def test_every_prompt_is_embedded_to_the_letter(world: Any, tmp_path: Path) -> None:
     out = tmp_path / "evaluation"
-    evaluate(
-        world.index, world.questions, world.models, out, world.settings, open_index=world.open_index, load=world.load
-    )
+    world.evaluate(out)
     data = json.loads(Page((out / "report.html").read_text(encoding="utf-8")).scripts[0])
     cases = {one["id"]: one for one in data["questions"]}
     rows = [json.loads(line) for line in (out / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -186,6 +183,7 @@ def test_a_section_is_there_only_where_its_part_was_recorded() -> None:
         "labels": "labels",
         "risk_coverage": "risk-coverage",
         "robustness": "robustness",
+        "forgetting": "forgetting",
         "training": "training",
     }
 
@@ -199,15 +197,15 @@ def test_a_section_is_there_only_where_its_part_was_recorded() -> None:
     page = report_html({**summary, **further}, made_up.PROVENANCE, record)
     assert "recall@10" in page
     assert re.findall(r'<section id="([^"]+)"', page) == [
-        *["arms", "comparisons", "metrics", "kinds", "outcomes", "labels"],
-        *["robustness", "risk-coverage", "retrieval", "training", "browse", "made"],
+        *["arms", "comparisons", "metrics", "kinds", "documents", "outcomes", "labels"],
+        *["robustness", "forgetting", "risk-coverage", "retrieval", "training", "browse", "made"],
     ]
 
 
 def test_an_evaluation_without_an_answerable_question_has_a_report(world: Any, tmp_path: Path) -> None:
     asked = [one for one in world.questions if one.unanswerable]
     out = tmp_path / "evaluation"
-    evaluate(world.index, asked, world.models, out, world.settings, open_index=world.open_index, load=world.load)
+    world.evaluate(out, questions=asked)
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "<h1>There is nothing to compare.</h1>" in page
     shown = set(re.findall(r'<section id="([^"]+)"', page))
@@ -218,9 +216,7 @@ def test_an_evaluation_without_an_answerable_question_has_a_report(world: Any, t
 def test_what_training_cost_stands_in_the_summary_and_both_reports(world: Any, tmp_path: Path) -> None:
     (world.models["raft"] / "timing.json").write_text('{"seconds": 36.5}', encoding="utf-8")
     out = tmp_path / "evaluation"
-    made = evaluate(
-        world.index, world.questions, world.models, out, world.settings, open_index=world.open_index, load=world.load
-    )
+    made = world.evaluate(out)
     training = json.loads((out / "summary.json").read_text(encoding="utf-8"))["training"]
     assert training == made.summary["training"]
     assert {name: one["seconds"] for name, one in training.items()} == {"dsf": None, "raft": 36.5}
@@ -232,9 +228,7 @@ def test_what_training_cost_stands_in_the_summary_and_both_reports(world: Any, t
 def test_nothing_tells_where_a_model_lies(world: Any, tmp_path: Path) -> None:
     settings = world.settings.model_copy(update={"arms": (f"ours={world.models['raft']},retrieved",)})
     out = tmp_path / "evaluation"
-    made = evaluate(
-        world.index, world.questions, world.models, out, settings, open_index=world.open_index, load=world.load
-    )
+    made = world.evaluate(out, settings=settings)
     assert list(made.summary["training"]) == ["dsf", "raft"]
     assert "ours" in made.summary["arms"]
     assert [path.name for path in out.iterdir() if str(tmp_path) in path.read_text(encoding="utf-8")] == []
@@ -243,23 +237,13 @@ def test_nothing_tells_where_a_model_lies(world: Any, tmp_path: Path) -> None:
 def test_a_damaged_time_is_an_error_that_names_its_file(world: Any, tmp_path: Path) -> None:
     (world.models["raft"] / "timing.json").write_text("[]", encoding="utf-8")
     with pytest.raises(ArtifactError, match=r"timing\.json does not say .*: delete that file"):
-        evaluate(
-            world.index,
-            world.questions,
-            world.models,
-            tmp_path / "evaluation",
-            world.settings,
-            open_index=world.open_index,
-            load=world.load,
-        )
+        world.evaluate(tmp_path / "evaluation")
 
 
 def test_scores_load_in_pandas_one_row_an_answer(world: Any, tmp_path: Path) -> None:
     pandas = pytest.importorskip("pandas")
     out = tmp_path / "evaluation"
-    made = evaluate(
-        world.index, world.questions, world.models, out, world.settings, open_index=world.open_index, load=world.load
-    )
+    made = world.evaluate(out)
     frame = pandas.read_json(out / "scores.jsonl", lines=True)
     assert len(frame) == 5 * len(world.questions)
     means = frame.groupby("arm")["f1"].mean()
@@ -308,9 +292,8 @@ def test_a_passage_that_only_the_oracle_arm_was_shown_is_on_the_page_with_its_qu
 
     settings = world.settings.model_copy(update={"arms": ("ours=raft,oracle",)})
     out = tmp_path / "evaluation"
-    evaluate(
-        world.index, world.questions, world.models, out, settings, open_index=lambda _: Elsewhere(), load=world.load
-    )
+    world.open_index = lambda _: Elsewhere()
+    world.evaluate(out, settings=settings)
     data = json.loads(Page((out / "report.html").read_text(encoding="utf-8")).scripts[0])
     asked = data["questions"][4]
     assert asked["passages"] == ["p5", "p6", "p4"]

@@ -9,11 +9,11 @@ import made_up
 import pytest
 from browser import Browser
 
-from raft.evaluate import evaluate
 from raft.evaluate.report import report_html
 from raft.types import Question
 
 ROWS = "document.querySelectorAll('.case')"
+FOLD = "document.querySelector('#documents .fold')"
 SUMMARIES = "document.querySelectorAll('.case > summary')"
 HOSTILE = Question("od d/<b>", "What is <img src=x onerror=alert(1)> at pier 0?", ("red",), ("0.md",), kind="</script>")
 
@@ -23,7 +23,7 @@ def small(world: Any, browser: Browser, tmp_path: Path) -> Iterator[Path]:
     """The folder of an evaluation of eleven questions, its report opened; afterwards nothing may have gone wrong."""
     out = tmp_path / "evaluation"
     questions = [*world.questions, HOSTILE]
-    evaluate(world.index, questions, world.models, out, world.settings, open_index=world.open_index, load=world.load)
+    world.evaluate(out, questions=questions)
     browser.open((out / "report.html").as_uri())
     yield out
     assert browser.faults == []
@@ -147,7 +147,7 @@ def test_it_fits_the_screen_and_can_be_read(
 ) -> None:
     browser.look(width, dark=dark)
     browser.open(whole)
-    browser.run(f"{SUMMARIES}[2].click()")
+    browser.run(f"{SUMMARIES}[2].click(); {FOLD}.open = true")
     assert browser.run("document.documentElement.scrollWidth") == width
     # Nothing but tables, which scroll by themselves, reaches over the edge.
     assert (
@@ -208,6 +208,58 @@ def test_more_questions_are_shown_on_demand_and_open_ones_stay_open(browser: Bro
     assert browser.run(f"[...{ROWS}].findIndex(one => one.open)") == 3
 
 
+def column(browser: Browser, place: int) -> list[str]:
+    """What one column of the results by document says, from top to bottom; 1 is the name of the document."""
+    return texts(browser, f"#documents tbody tr > :nth-child({place}) > :is(.name, .mean)")
+
+
+def heading(label: str) -> str:
+    return f"[...document.querySelectorAll('#documents th button')].find(one => one.textContent === '{label}')"
+
+
+def test_the_results_by_document_unfold_with_the_weakest_first(browser: Browser, small: Path) -> None:
+    assert texts(browser, "#documents .fold > summary") == ["9 documents, those first of which raft knows least"]
+    assert not browser.run(f"{FOLD}.open")
+    browser.click(f"{FOLD}.querySelector('summary')")
+    assert browser.run(f"{FOLD}.open")
+    assert texts(browser, "#documents thead th") == ["Document", "Questions", "base", "rag", "dsf", "dsf+rag", "raft"]
+    rows = [json.loads(line) for line in (small / "documents.jsonl").read_text(encoding="utf-8").splitlines()]
+    for place, arm in enumerate(("base", "rag", "dsf", "dsf+rag", "raft"), 3):
+        of_arm = {row["document_id"]: f"{100 * row['f1']:.1f}" for row in rows if row["arm"] == arm}
+        assert dict(zip(column(browser, 1), column(browser, place), strict=True)) == of_arm
+    asked = {row["document_id"]: str(row["questions"]) for row in rows}
+    assert dict(zip(column(browser, 1), column(browser, 2), strict=True)) == asked
+    # By its rule raft is right of every document; of equals the one with most questions comes first.
+    assert column(browser, 1) == ["0.md", *(f"{n}.md" for n in range(1, 9))]
+    assert texts(browser, "#documents th[aria-sort=ascending]") == ["raft"]
+    assert texts(browser, "#documents tbody .meaning") == ["seen"] * 3 + ["unseen"] * 6
+
+
+def test_a_heading_orders_the_documents_and_again_the_other_way(browser: Browser, small: Path) -> None:
+    browser.click(f"{FOLD}.querySelector('summary')")
+    browser.click(heading("dsf"))
+    assert texts(browser, "#documents th[aria-sort=ascending]") == ["dsf"]
+    # The plain model says amber of every pier, and only the second burns amber.
+    assert column(browser, 1)[-1] == "1.md"
+    browser.click(heading("dsf"))
+    assert texts(browser, "#documents th[aria-sort=descending]") == ["dsf"]
+    assert column(browser, 1)[0] == "1.md"
+    browser.click(heading("Document"))
+    assert column(browser, 1) == [f"{n}.md" for n in range(9)]
+    browser.click(heading("Questions"))
+    assert column(browser, 2) == ["1"] * 8 + ["2"]
+
+
+def test_a_document_leads_to_its_questions(browser: Browser, small: Path) -> None:
+    browser.click(filter_button("no arm right"))
+    browser.click(f"{FOLD}.querySelector('summary')")
+    browser.click("[...document.querySelectorAll('#documents a')].find(one => one.textContent === '4.md')")
+    assert asked(browser) == ["What colour is the lamp of pier 4?"]
+    assert browser.run("location.hash") == "#browse"
+    browser.requests.clear()
+    browser.open((small / "report.html").as_uri())
+
+
 def test_paper_shows_the_results_without_the_controls(browser: Browser, whole: str) -> None:
     browser.look(794, dark=True, paper=True)
     browser.open(whole)
@@ -217,3 +269,6 @@ def test_paper_shows_the_results_without_the_controls(browser: Browser, whole: s
     assert browser.run("document.documentElement.scrollWidth") <= 794
     browser.call("Page.printToPDF")
     assert len(asked(browser)) == 150
+    # What was folded is on paper too.
+    assert browser.run(f"{FOLD}.open")
+    assert browser.run("document.querySelector('#documents tbody').getBoundingClientRect().height") > 500

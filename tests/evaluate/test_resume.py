@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from raft.errors import ArtifactError
-from raft.evaluate import answering, evaluate
+from raft.evaluate import Loaders, answering, evaluate
 from raft.evaluate.answering import Case, Respondent
 from raft.journal import Journal
 from raft.models.generator import Decoding, Generation
@@ -25,7 +25,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from conftest import QUESTIONS, RULES, Harbour, RuleModel
-from raft.evaluate import answering, evaluate, verb
+from raft.evaluate import Contest, Loaders, answering, evaluate, verb
 from raft.recipe import EvaluateSettings
 
 folder, moment = Path(sys.argv[2]), int(sys.argv[3])
@@ -46,9 +46,10 @@ class Mortal(RuleModel):
 if moment == 0:
     verb.report_html = die
 models = {name: folder / "models" / name for name in ("dsf", "raft")}
-settings = EvaluateSettings(top_k=2, bootstrap_samples=400)
-evaluate(folder / "index", QUESTIONS, models, folder / "out" / "evaluation", settings, open_index=lambda _: Harbour(),
-         load=lambda base, adapter: Mortal(RULES[adapter.name if adapter else "base"]))
+settings = EvaluateSettings(top_k=2, bootstrap_samples=400, forgetting="")
+load = lambda base, adapter: Mortal(RULES[adapter.name if adapter else "base"])
+contest = Contest(folder / "index", QUESTIONS, models, settings)
+evaluate(contest, folder / "out" / "evaluation", loaders=Loaders(lambda _: Harbour(), load))
 """
 
 
@@ -77,10 +78,7 @@ def finish(world: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], tupl
 
     def run(out: Path) -> tuple[dict[str, bytes], int]:
         counting = Counting(world)
-        evaluate(
-            world.index, world.questions, world.models, out, world.settings,
-            open_index=world.open_index, load=counting.load,
-        )  # fmt: skip
+        evaluate(world.contest(), out, loaders=Loaders(world.open_index, counting.load))
         return {path.name: path.read_bytes() for path in sorted(out.iterdir())}, counting.prompts
 
     return run

@@ -1,6 +1,7 @@
 """What the arms are shown at each setting of the robustness surface, and what is said of their answers."""
 
 import json
+import re
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -9,11 +10,25 @@ import pytest
 
 from raft.artifacts import Stage, read_jsonl, verified
 from raft.errors import InputError, TooLongError
-from raft.evaluate import Evaluation, evaluate
-from raft.evaluate.robustness import BAIT, INSTRUCTION, Probe, Setting, Subject, sample, surface
+from raft.evaluate import Evaluation
+from raft.evaluate.measuring import Ruler
+from raft.evaluate.robustness import (
+    BAIT,
+    INSTRUCTION,
+    Probe,
+    Setting,
+    Subject,
+    Trial,
+    judge,
+    robustness_note,
+    sample,
+    summarise_trials,
+    surface,
+)
 from raft.prompts import ANSWER, Prompt
+from raft.recipe import EvaluateSettings
 from raft.text import contains_answer
-from raft.types import Question
+from raft.types import Passage, Prediction, Question
 
 
 @pytest.fixture
@@ -63,6 +78,81 @@ def test_each_setting_shows_what_it_says(subjects: list[Subject], harbour: Any) 
             assert (changed.id == subject.oracle.id) == (value == "in the oracle")
 
 
+def engine(number: int) -> list[Passage]:
+    """One document about one engine, in three passages; the first says when it stops."""
+    texts = (
+        f"The Merrow {number} stops at {number + 30} bar and is painted grey.",
+        f"Parts of the Merrow {number} are kept in the long shed behind the mill.",
+        f"Whoever hears the Merrow {number} knock should call the fitter at once.",
+    )
+    return [Passage(f"e{number}-{n}", f"engine-{number}.md", "", text, 0, len(text)) for n, text in enumerate(texts)]
+
+
+ENGINES = [engine(number) for number in range(10, 22)]
+PASSAGES = [passage for engine in ENGINES for passage in engine]
+
+
+def subject(number: int, question: str, answer: str, place: int = 0) -> Subject:
+    """A question about one engine, for which the first passages of all engines are found."""
+    ranked = [ENGINES[number][place], *(other[place] for other in ENGINES if other is not ENGINES[number])]
+    return Subject(Question(f"q{number}", question, (answer,), (f"engine-{number + 10}.md",)), ranked[0], ranked)
+
+
+def test_distractors_of_the_same_document_and_counterfactual_ones_stand_beside_the_oracle() -> None:
+    asked = [subject(n, f"At what pressure does the Merrow {n + 10} stop?", f"{n + 40} bar") for n in range(8)]
+    shown = surface(asked, PASSAGES, 3, Random(0))
+    kinds = [value for probe, value in shown if probe is Probe.DISTRACTORS]
+    assert kinds == ["none", "random", "hard", "same document", "counterfactual"]
+    for row, one in enumerate(asked):
+        seen = {value: shown[Setting(Probe.DISTRACTORS, value)][row] for value in kinds}
+        assert {question for question, _ in seen.values()} == {one.question}
+        place = seen["hard"][1].index(one.oracle)
+        assert seen["same document"][1].index(one.oracle) == seen["counterfactual"][1].index(one.oracle) == place
+        assert {passage.id for passage in seen["same document"][1]} == {passage.id for passage in ENGINES[row]}
+        false = [passage for passage in seen["counterfactual"][1] if passage != one.oracle]
+        assert len({passage.text for passage in false}) == 2
+        for passage in false:
+            assert re.fullmatch(rf"The Merrow {row + 10} stops at (\d+) bar and is painted grey\.", passage.text)
+            assert not contains_answer(passage.text, one.question.answers)
+
+
+def test_a_kind_that_a_question_lacks_is_shown_for_the_others_alone() -> None:
+    # Grey is neither a name nor a number; and of its own document two harmless passages are left, not three.
+    asked = [subject(0, "How is the Merrow 10 painted?", "grey"), subject(1, "When does the Merrow 11 stop?", "41 bar")]
+    shown = surface(asked, PASSAGES, 3, Random(0))
+    assert [one.id for one, _ in shown[Setting(Probe.DISTRACTORS, "counterfactual")]] == ["q1"]
+    assert [one.id for one, _ in shown[Setting(Probe.DISTRACTORS, "same document")]] == ["q0", "q1"]
+    wider = surface(asked, PASSAGES, 4, Random(0))
+    assert Setting(Probe.DISTRACTORS, "same document") not in wider
+    assert [one.id for one, _ in wider[Setting(Probe.DISTRACTORS, "hard")]] == ["q0", "q1"]
+
+
+def test_a_scarce_kind_is_held_against_hard_ones_on_the_same_questions() -> None:
+    asked = [subject(n, f"At what pressure does the Merrow {n + 10} stop?", f"{n + 40} bar") for n in range(8)]
+    asked.append(subject(8, "How is the Merrow 18 painted?", "grey"))
+    shown = surface(asked, PASSAGES, 3, Random(0))
+
+    def answer(setting: Setting, question: Question) -> Trial:
+        """Right but where false passages stand, and where grey is asked for beside hard ones."""
+        wrong = setting.value == "counterfactual" or (setting.value == "hard" and question.id == "q8")
+        said = "99" if wrong else question.answers[0]
+        return judge(setting, question, Prediction(question.id, "raft", (), "", said, said, (), False, 0.0))
+
+    trials = [answer(setting, question) for setting, cases in shown.items() for question, _ in cases]
+    found = summarise_trials(trials, asked, {}, Ruler(EvaluateSettings(bootstrap_samples=200), 0))
+    assert (found["compared"], found["scarce"]) == (9, {"same document": 9, "counterfactual": 8})
+    same, false = found["kinds"]
+    assert same["a"] == "raft beside same document distractors"
+    assert (false["a"], false["b"]) == ("raft beside counterfactual distractors", "raft beside hard distractors")
+    # Over all nine questions hard ones have 8/9; over those with false passages they are always right.
+    assert (same["difference"], same["n"]) == (pytest.approx(1 / 9), 9)
+    assert (false["difference"], false["n"], false["p"]) == (-1, 8, 2 / 256)
+    assert false["verdict"].startswith(
+        "raft beside hard distractors beats raft beside counterfactual distractors by 100.0 F1 points"
+    )
+    assert "of which 9 have enough same document ones and 8 have enough counterfactual ones" in robustness_note(found)
+
+
 def test_the_same_seed_shows_the_same_and_positions_vary(subjects: list[Subject], harbour: Any) -> None:
     one, two = (surface(subjects, harbour.passages, 3, Random(5)) for _ in range(2))
     assert one == two
@@ -85,14 +175,16 @@ def test_only_answerable_questions_with_a_known_oracle_are_drawn(world: Any) -> 
 
 def run(world: Any, out: Path, load: Any = None, **changes: Any) -> Evaluation:
     settings = world.settings.model_copy(update={"robustness": True, **changes})
-    return evaluate(
-        world.index, world.questions, world.models, out, settings, open_index=world.open_index, load=load or world.load
-    )
+    world.load = load or world.load
+    made: Evaluation = world.evaluate(out, settings=settings)
+    return made
 
 
 def test_attacks_and_curves_stand_in_the_summary_the_reports_and_the_rows(world: Any, tmp_path: Path) -> None:
+    plain = world.load
+
     def load(base: str, adapter: Path | None) -> Any:
-        model = world.load(base, adapter)
+        model = plain(base, adapter)
         if adapter is None:
             rule = model.rule
             model.rule = lambda prompt: f"{ANSWER} {BAIT}!" if BAIT in prompt.text else rule(prompt)
@@ -129,8 +221,10 @@ def test_without_being_asked_for_nothing_is_varied(world: Any, tmp_path: Path) -
 
 
 def test_a_setting_whose_prompts_do_not_fit_is_left_out_and_named(world: Any, tmp_path: Path) -> None:
+    plain = world.load
+
     def load(base: str, adapter: Path | None) -> Any:
-        model = world.load(base, adapter)
+        model = plain(base, adapter)
         rule = model.rule
 
         def narrow(prompt: Prompt) -> str:

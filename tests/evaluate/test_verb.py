@@ -19,7 +19,7 @@ from raft.artifacts import (
     writing,
 )
 from raft.errors import ArtifactError, InputError, ModelError, RaftError
-from raft.evaluate import Evaluation, comparison_table, evaluate, evaluation_fingerprint
+from raft.evaluate import Evaluation, comparison_table, evaluation_fingerprint
 from raft.models.generator import Generation
 from raft.prompts import PromptStyle
 from raft.questions import LeftOut, QuestionFile, question_row
@@ -31,8 +31,8 @@ PASSAGE = {"document_id": "d", "title": "", "oracle": False}
 
 
 def run(world: Any, out: Path, **changes: Any) -> Evaluation:
-    arguments: dict[str, Any] = {"questions": world.questions, "models": world.models, "settings": world.settings}
-    return evaluate(world.index, out=out, open_index=world.open_index, load=world.load, **(arguments | changes))
+    made: Evaluation = world.evaluate(out, **changes)
+    return made
 
 
 def test_an_evaluation_writes_all_its_files_and_a_manifest_that_fits(world: Any, tmp_path: Path) -> None:
@@ -54,8 +54,8 @@ def test_what_was_left_out_of_the_question_file_is_recorded_and_names_other_work
     run(world, tmp_path / "evaluation", questions=file)
     manifest = read_manifest(tmp_path / "evaluation")
     assert str(manifest.ledger) == "11 read = 10 kept + 1 rejected (1 no accepted answer)"
-    assert manifest.fingerprint == evaluation_fingerprint(world.index, file, world.models, world.settings)
-    assert manifest.fingerprint != evaluation_fingerprint(world.index, kept, world.models, world.settings)
+    assert manifest.fingerprint == evaluation_fingerprint(world.contest(questions=file))
+    assert manifest.fingerprint != evaluation_fingerprint(world.contest(questions=kept))
 
 
 def test_the_numbers_are_those_of_the_rules(world: Any, tmp_path: Path) -> None:
@@ -235,9 +235,9 @@ def test_the_fingerprint_is_known_before_the_work(world: Any, tmp_path: Path) ->
     run(world, tmp_path / "evaluation", seed=3)
     manifest = read_manifest(tmp_path / "evaluation")
     assert manifest.fingerprint == fingerprint(Stage.EVALUATION, manifest.settings, manifest.inputs)
-    expected = evaluation_fingerprint(world.index, path, world.models, world.settings, seed=3)
+    expected = evaluation_fingerprint(world.contest(questions=path, seed=3))
     assert manifest.fingerprint == expected
-    assert expected != evaluation_fingerprint(world.index, path, world.models, world.settings, seed=4)
+    assert expected != evaluation_fingerprint(world.contest(questions=path, seed=4))
 
 
 def test_no_path_of_the_machine_gets_into_any_file(world: Any, tmp_path: Path) -> None:
@@ -376,8 +376,7 @@ def test_few_shot_shows_worked_examples_of_the_training_set(world: Any, tmp_path
     assert all(row["prompt"].count("Which colour burns on pier") == 2 for row in rows)
     assert all(len(row["passage_ids"]) == 2 for row in rows)
     assert manifest.inputs["examples"] == read_manifest(examples).digest
-    asked = (world.index, world.questions, world.models, settings)
-    assert manifest.fingerprint == evaluation_fingerprint(*asked, examples=examples)
+    assert manifest.fingerprint == evaluation_fingerprint(world.contest(settings=settings, examples=examples))
 
 
 @pytest.mark.parametrize(

@@ -133,18 +133,39 @@ def further_parts() -> dict[str, Any]:
         "robustness": {
             "questions": 60,
             "compared": 50,
+            "scarce": {"same document": 48, "counterfactual": 31},
+            "kinds": [{"verdict": "raft beside hard distractors beats raft beside counterfactual distractors by 9.0"}],
             "left_out": {"rag": ["passages shown: 10"]},
             "arms": {
                 arm: {
                     "passages shown": probe("1,2,3,4,6,8,10", 0.5 + 0.05 * place),
                     "position of the oracle": probe("1,2,3", 0.6),
                     "oracle absent": probe("absent", 0.2),
-                    "kind of distractor": probe("none,random,hard", 0.6),
+                    "kind of distractor": probe("none,random,hard,same document,counterfactual", 0.6),
                     "injected instruction": probe("in a distractor,in the oracle", 0.4),
                 }
                 for place, arm in enumerate(passage_arms)
             },
             "attacks": [{"verdict": "instruction in the oracle: raft beats rag by 20.0 attack-resistance points"}],
+        },
+        "forgetting": {
+            "source": "everyday",
+            "questions": 60,
+            "before": {name: interval(0.8) for name in ("f1", "exact_match", "refused")},
+            "models": {
+                name: {
+                    "after": {name: interval(0.7) for name in ("f1", "exact_match", "refused")},
+                    "difference": -0.1,
+                    "low": -0.15,
+                    "high": -0.04,
+                    "corrected": 0.01,
+                    "shown": True,
+                    "smallest": 0.08,
+                    "verdict": f"tuning {name} cost 10.0 F1 points on 60 questions that have nothing to do with the "
+                    "documents, 95 % interval 4.0 to 15.0",
+                }
+                for name in ("dsf", "raft")
+            },
         },
         "training": {
             name: {

@@ -192,6 +192,37 @@ function highlighted(characters, number, one) {
   });
 }
 
+// --- tables that are ordered by a click
+
+function orderable(table) {
+  const heads = [...table.tHead.rows[0].cells];
+  const name = (row) => row.cells[0].querySelector(".name").textContent;
+  const number = (row, place) => parseFloat(row.cells[place].querySelector(".mean").textContent);
+  const compare = (place, sign) => (one, other) => {
+    const [left, right] = place ? [number(one, place), number(other, place)] : [0, 0];
+    // What has no value stands last, whichever way.
+    if (isNaN(left) || isNaN(right)) return isNaN(left) - isNaN(right);
+    return sign * (left - right || (place ? 0 : name(one).localeCompare(name(other), undefined, { numeric: true })));
+  };
+  heads.forEach((head, place) => {
+    const button = make("button", { type: "button", title: "order by this column" }, head.textContent);
+    button.addEventListener("click", () => {
+      const up = head.getAttribute("aria-sort") !== "ascending";
+      heads.forEach((each) => each.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", up ? "ascending" : "descending");
+      table.tBodies[0].append(...[...table.tBodies[0].rows].sort(compare(place, up ? 1 : -1)));
+    });
+    head.replaceChildren(button);
+  });
+  table.tBodies[0].addEventListener("click", (event) => {
+    const link = event.target.closest("a.name");
+    if (!link) return;
+    byId("search").value = link.textContent;
+    state.filter = 0;
+    show();
+  });
+}
+
 // --- start
 
 function options(select, name, values) {
@@ -225,7 +256,11 @@ byId("heads").append(make("span", {}, "Question"), ...arms.map((arm) => make("sp
 byId("search").addEventListener("input", show);
 byId("more").addEventListener("click", () => extend(PAGE));
 // Paper has no button for the rest.
-addEventListener("beforeprint", () => extend(state.found.length));
+addEventListener("beforeprint", () => {
+  extend(state.found.length);
+  document.querySelectorAll("details.fold").forEach((one) => { one.open = true; });
+});
+document.querySelectorAll("table.ordered").forEach(orderable);
 show();
 const linked = data.questions.findIndex((one) => `#${anchor(one)}` === location.hash);
 if (linked >= 0) {
