@@ -32,7 +32,7 @@ ATTACKED = "attack_success"
 _SHOWN_METRICS = (F1.name, EXACT_MATCH.name, REFUSED.name, ATTACKED)
 _ATTACK_PAIRS = (("raft", "rag"), ("raft", "dsf+rag"))
 # Kinds that some questions lack: a document may be short, and an answer may be neither name nor number.
-_SCARCE = {"same document": DistractorKind.SAME_DOCUMENT, "counterfactual": DistractorKind.COUNTERFACTUAL}
+_SCARCE = {"same-document": DistractorKind.SAME_DOCUMENT, "counterfactual": DistractorKind.COUNTERFACTUAL}
 
 
 class Probe(StrEnum):

@@ -178,16 +178,16 @@ def _documents(recorded: Recorded) -> Section | None:
         by_arm = found[document_id]
         shares = [100 * by_arm[arm][F1.name] if arm in by_arm else None for arm in arms]
         means = [Cell("") if share is None else Cell(f"{share:.1f}", "", round(share, 1)) for share in shares]
-        count = Cell(str(max(row["questions"] for row in by_arm.values())))
-        regime = "" if not recorded["seen"] else "seen" if document_id in recorded["seen"] else "unseen"
-        rows.append((document_id, regime, [count, *means]))
+        count = max(row["questions"] for row in by_arm.values())
+        regime = "" if not recorded["seen"] else ", seen" if document_id in recorded["seen"] else ", unseen"
+        rows.append((document_id, f"{count} question{'s' * (count > 1)}{regime}", means))
     note = (
         f"{F1.label} in points over the questions about each document, a question with several counted for its first. "
         "A document has few questions, so these are single observations without intervals: a place to look, no verdict."
     )
-    grid = Grid("Document", ["Questions", *arms], rows)
+    grid = Grid("Document", arms, rows)
     summary = f"{len(rows)} documents, those first of which {lead} knows least"
-    return Section("documents", "By document", note, [Listing(summary, grid, 1 + arms.index(lead))])
+    return Section("documents", "By document", note, [Listing(summary, grid, arms.index(lead))])
 
 
 def _outcomes(recorded: Recorded) -> Section | None:
@@ -235,7 +235,7 @@ def _forgetting(recorded: Recorded) -> Section | None:
     for model, cost in found["models"].items():
         mean, low, high = (f"{100 * cost[key]:+.1f}" for key in ("difference", "low", "high"))
         cells = [interval_cell(cost["after"][name], shaded=True) for name in shown]
-        rows.append((model, "after", [*cells, Cell(mean, f"{low} – {high}")]))  # noqa: RUF001 (an en dash)
+        rows.append((model, "after", [*cells, Cell(mean, f"{low} to {high}")]))
     verdicts = [f"{cost['verdict'][:1].upper()}{cost['verdict'][1:]}." for cost in found["models"].values()]
     note = (
         f"{found['questions']} questions ({found['source']}), each shown with the one passage that answers it, to the "
@@ -243,7 +243,7 @@ def _forgetting(recorded: Recorded) -> Section | None:
         f"{level(recorded)} intervals from resampling questions."
     )
     grid = Grid("Model", [*map(_label, shown), f"Change of {F1.label}"], rows)
-    return Section("forgetting", "What tuning cost elsewhere", note, [*(Words({"": one}) for one in verdicts), grid])
+    return Section("forgetting", "What tuning cost elsewhere", note, [Words({"": " ".join(verdicts)}), grid])
 
 
 # In the order of the page.

@@ -102,13 +102,13 @@ def test_distractors_of_the_same_document_and_counterfactual_ones_stand_beside_t
     asked = [subject(n, f"At what pressure does the Merrow {n + 10} stop?", f"{n + 40} bar") for n in range(8)]
     shown = surface(asked, PASSAGES, 3, Random(0))
     kinds = [value for probe, value in shown if probe is Probe.DISTRACTORS]
-    assert kinds == ["none", "random", "hard", "same document", "counterfactual"]
+    assert kinds == ["none", "random", "hard", "same-document", "counterfactual"]
     for row, one in enumerate(asked):
         seen = {value: shown[Setting(Probe.DISTRACTORS, value)][row] for value in kinds}
         assert {question for question, _ in seen.values()} == {one.question}
         place = seen["hard"][1].index(one.oracle)
-        assert seen["same document"][1].index(one.oracle) == seen["counterfactual"][1].index(one.oracle) == place
-        assert {passage.id for passage in seen["same document"][1]} == {passage.id for passage in ENGINES[row]}
+        assert seen["same-document"][1].index(one.oracle) == seen["counterfactual"][1].index(one.oracle) == place
+        assert {passage.id for passage in seen["same-document"][1]} == {passage.id for passage in ENGINES[row]}
         false = [passage for passage in seen["counterfactual"][1] if passage != one.oracle]
         assert len({passage.text for passage in false}) == 2
         for passage in false:
@@ -121,9 +121,9 @@ def test_a_kind_that_a_question_lacks_is_shown_for_the_others_alone() -> None:
     asked = [subject(0, "How is the Merrow 10 painted?", "grey"), subject(1, "When does the Merrow 11 stop?", "41 bar")]
     shown = surface(asked, PASSAGES, 3, Random(0))
     assert [one.id for one, _ in shown[Setting(Probe.DISTRACTORS, "counterfactual")]] == ["q1"]
-    assert [one.id for one, _ in shown[Setting(Probe.DISTRACTORS, "same document")]] == ["q0", "q1"]
+    assert [one.id for one, _ in shown[Setting(Probe.DISTRACTORS, "same-document")]] == ["q0", "q1"]
     wider = surface(asked, PASSAGES, 4, Random(0))
-    assert Setting(Probe.DISTRACTORS, "same document") not in wider
+    assert Setting(Probe.DISTRACTORS, "same-document") not in wider
     assert [one.id for one, _ in wider[Setting(Probe.DISTRACTORS, "hard")]] == ["q0", "q1"]
 
 
@@ -140,9 +140,9 @@ def test_a_scarce_kind_is_held_against_hard_ones_on_the_same_questions() -> None
 
     trials = [answer(setting, question) for setting, cases in shown.items() for question, _ in cases]
     found = summarise_trials(trials, asked, {}, Ruler(EvaluateSettings(bootstrap_samples=200), 0))
-    assert (found["compared"], found["scarce"]) == (9, {"same document": 9, "counterfactual": 8})
+    assert (found["compared"], found["scarce"]) == (9, {"same-document": 9, "counterfactual": 8})
     same, false = found["kinds"]
-    assert same["a"] == "raft beside same document distractors"
+    assert same["a"] == "raft beside same-document distractors"
     assert (false["a"], false["b"]) == ("raft beside counterfactual distractors", "raft beside hard distractors")
     # Over all nine questions hard ones have 8/9; over those with false passages they are always right.
     assert (same["difference"], same["n"]) == (pytest.approx(1 / 9), 9)
@@ -150,7 +150,7 @@ def test_a_scarce_kind_is_held_against_hard_ones_on_the_same_questions() -> None
     assert false["verdict"].startswith(
         "raft beside hard distractors beats raft beside counterfactual distractors by 100.0 F1 points"
     )
-    assert "of which 9 have enough same document ones and 8 have enough counterfactual ones" in robustness_note(found)
+    assert "of which 9 have enough same-document ones and 8 have enough counterfactual ones" in robustness_note(found)
 
 
 def test_the_same_seed_shows_the_same_and_positions_vary(subjects: list[Subject], harbour: Any) -> None:

@@ -133,7 +133,7 @@ def further_parts() -> dict[str, Any]:
         "robustness": {
             "questions": 60,
             "compared": 50,
-            "scarce": {"same document": 48, "counterfactual": 31},
+            "scarce": {"same-document": 48, "counterfactual": 31},
             "kinds": [{"verdict": "raft beside hard distractors beats raft beside counterfactual distractors by 9.0"}],
             "left_out": {"rag": ["passages shown: 10"]},
             "arms": {
@@ -141,7 +141,7 @@ def further_parts() -> dict[str, Any]:
                     "passages shown": probe("1,2,3,4,6,8,10", 0.5 + 0.05 * place),
                     "position of the oracle": probe("1,2,3", 0.6),
                     "oracle absent": probe("absent", 0.2),
-                    "kind of distractor": probe("none,random,hard,same document,counterfactual", 0.6),
+                    "kind of distractor": probe("none,random,hard,same-document,counterfactual", 0.6),
                     "injected instruction": probe("in a distractor,in the oracle", 0.4),
                 }
                 for place, arm in enumerate(passage_arms)
