@@ -26,8 +26,8 @@ QUESTION_TOKENS = 56
 # Little chance, since the turns of `mini` already speak of different places of a passage: of 160 questions on two
 # articles that no evaluation uses, 23 % survived the checks below at 0.05 and 26 % at 0.4.
 _TEMPERATURE, _TOP_P = 0.3, 0.9
-# In nats a token. Of 480 drafts about two articles that no evaluation uses, the sixteen survivors above this are good by
-# eye but one, and most of those below are bad; of the likeliest fifth of all well-formed drafts a third survived the
+# In nats a token. Of 480 drafts about two articles that no evaluation uses, the sixteen survivors above this are good
+# by eye but one, and most of those below are bad; of the likeliest fifth of all well-formed drafts a third survived the
 # checks below, of the others one in nine.
 _LEAST_LIKELIHOOD = -0.32
 _MIN_WORDS, _MAX_WORDS, _MAX_ANSWER_WORDS = 4, 32, 14
