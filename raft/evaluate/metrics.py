@@ -91,7 +91,8 @@ def score(question: Question, prediction: Prediction) -> dict[str, float]:
 def rouge_l(answer: str, accepted: Sequence[str]) -> float:
     """Best ROUGE-L F-measure, 0 to 1, of the answer and an accepted one (Lin 2004, section 3.2, with beta 1).
 
-    Words are compared without case and not stemmed, as the package rouge-score does it by default.
+    Words are compared without case and not stemmed, as the package rouge-score does it by default; letters are those of
+    any script, of which the package knows a to z alone.
     """
     ours = _WORDS.findall(answer.lower())
     return max((_subsequence_f(ours, _WORDS.findall(other.lower())) for other in accepted), default=0.0)
