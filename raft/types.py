@@ -228,7 +228,8 @@ class Arm:
 class Prediction:
     """What one arm said to one question, with all that is needed to say it again.
 
-    likelihood: the mean log-probability of its tokens, None where the model does not tell it.
+    likelihood: the mean log-probability of its tokens, None where the model does not tell it. held_to_labels: whether
+    decoding let it answer with a label of the question or a refusal only; None where that was not asked for.
     """
 
     question_id: str
@@ -241,6 +242,7 @@ class Prediction:
     abstained: bool
     seconds: float
     likelihood: float | None = None
+    held_to_labels: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from raft.choices import parse_choice, tell_choices
 from raft.citations import check_citations
+from raft.evaluate.labels import labels_of
 from raft.evaluate.noting import Noted
 from raft.models.generator import Generation, is_unsure
 from raft.progress import Progress
@@ -42,12 +44,13 @@ class Case:
 class Respondent:
     """A loaded model and what it has said so far in this evaluation, by prompt."""
 
-    def __init__(self, model: Noted, min_confidence: float = 0.0) -> None:
+    def __init__(self, model: Noted, min_confidence: float = 0.0, hold_to_labels: bool = True) -> None:
         """model: greedy, so that one answer a prompt is enough.
 
-        min_confidence: what the model is less sure of counts as a refusal, as it will when served.
+        min_confidence: what the model is less sure of counts as a refusal, as it will when served. hold_to_labels:
+        whether the answer to a question with labels can only be one of them, or a refusal.
         """
-        self._model, self._min_confidence = model, min_confidence
+        self._model, self._min_confidence, self._hold_to_labels = model, min_confidence, hold_to_labels
         self._said: dict[Prompt, Generation] = {}
 
     def answer(self, cases: Sequence[Case], progress: Progress, label: str) -> list[Prediction]:
@@ -56,7 +59,7 @@ class Respondent:
         Raises ModelError where a prompt does not fit the model, since nothing is ever cut, or where a confidence is
         asked for and the model does not tell it.
         """
-        prompts = [case.prompt(self._model.style) for case in cases]
+        prompts = [self._prompt(case) for case in cases]
         fresh = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._said]
         with progress.task(label, len(cases)) as advance:
             if len(fresh) < len(cases):
@@ -64,9 +67,19 @@ class Respondent:
             self._said |= self._model.write(fresh, advance)
         return [self._prediction(case, prompt) for case, prompt in zip(cases, prompts, strict=True)]
 
+    def _prompt(self, case: Case) -> Prompt:
+        labels = labels_of(case.question) if self._hold_to_labels else ()
+        prompt = replace(case.prompt(self._model.style), choices=labels)
+        return tell_choices(prompt) if labels and self._model.must_be_told else prompt
+
     def _prediction(self, case: Case, prompt: Prompt) -> Prediction:
         generation = self._said[prompt]
-        parsed = parse_answer(generation.text)
+        text, held = generation.text, generation.structured
+        if prompt.choices and self._model.must_be_told:
+            # A server may ignore the schema without a word.
+            chosen = parse_choice(text, prompt.choices)
+            text, held = (text, False) if chosen is None else (chosen, bool(held))
+        parsed = parse_answer(text)
         passages = case.passages or ()
         checked = check_citations(parsed, passages)
         return Prediction(
@@ -74,10 +87,11 @@ class Respondent:
             arm=case.arm,
             passage_ids=tuple(passage.id for passage in passages),
             prompt=prompt.text,
-            text=generation.text,
+            text=text,
             answer=checked.answer,
             quotes=checked.quotes,
             abstained=parsed.abstained or is_unsure(generation.likelihood, self._min_confidence),
             seconds=generation.seconds,
             likelihood=generation.likelihood,
+            held_to_labels=bool(held) if prompt.choices else None,
         )

@@ -36,6 +36,11 @@ class Noted:
         """The wording of the prompts that it expects."""
         return self._generator.style
 
+    @property
+    def must_be_told(self) -> bool:
+        """Whether it knows of the choices of a prompt only what the prompt says: it is behind an endpoint."""
+        return is_endpoint(self.name)
+
     def write(self, prompts: Sequence[Prompt], advance: Advance | None = None) -> dict[Prompt, Generation]:
         """What the model says to each of these different prompts, or said to it before a kill.
 
@@ -58,7 +63,7 @@ class Noted:
         return said
 
     def _key(self, prompt: Prompt) -> str:
-        return hash_json([self._work, prompt.system, prompt.user])
+        return hash_json([self._work, prompt.system, prompt.user, prompt.choices])
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from raft.evaluate.blocks import (
     points_of,
 )
 from raft.evaluate.curves import retrieval, risk_coverage, robustness, training
+from raft.evaluate.details import held_words
 from raft.evaluate.metrics import EXACT_MATCH, F1, METRICS, REFUSED
 from raft.evaluate.statistics import points
 
@@ -222,7 +223,8 @@ def _labels(recorded: Recorded) -> Section | None:
                 for accepted, counts in found["confusion"].items()
             ]
             blocks.append(Grid("Answered", answered, rows, f"{arm}: which label was answered"))
-    note = "Questions that have one of a closed set of answers; F1 of each label, averaged over the labels."
+    note = "Questions that have one of a closed set of answers; F1 of each label, averaged over the labels. "
+    note += held_words(recorded.get("held_to_labels", {}))
     return Section("labels", "Questions with a choice of answers", note, blocks)
 
 

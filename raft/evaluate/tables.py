@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from raft.evaluate.details import held_words
 from raft.evaluate.measuring import Interval
 from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, MORE_METRICS, REFUSED
 from raft.evaluate.statistics import points
@@ -137,7 +138,8 @@ def _labels(summary: Summary) -> Iterator[Table]:
         ]
         yield Table(
             f"Labels: {', '.join(found['labels'])}",
-            "How often each accepted label was answered by which. Macro-F1 is the mean over the accepted labels.",
+            "How often each accepted label was answered by which. Macro-F1 is the mean over the accepted labels. "
+            f"{held_words(summary['held_to_labels'])}",
             [("Arm", "n", "Macro-F1", "Accepted", *columns), *rows],
         )
 

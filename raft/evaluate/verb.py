@@ -223,7 +223,7 @@ def _predict(plan: Plan, shown: Shown, probes: Probes, asking: _Asking) -> tuple
         with progress.task(f"Load {entrant.base}{tuned}", 1) as advance:
             model = asking.models.open(entrant.base, entrant.folder, entrant.identity, decoding)
             advance(1)
-        respondent = Respondent(model, plan.settings.min_confidence)
+        respondent = Respondent(model, plan.settings.min_confidence, plan.settings.hold_to_labels)
         if plan.is_asked_elsewhere(entrant):
             # Of a model of the user's own the name of its arm: that of the model is a path.
             name = entrant.name if entrant.name in (BASE, *VARIANTS) else plan.using(entrant)[0].name
