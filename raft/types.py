@@ -63,7 +63,8 @@ class Question:
     """A question with its accepted answers and its evidence as document ids, so that re-splitting keeps the labels.
 
     context: the text that it was asked about; contexts: further ones, where it rests on several. choices: the only
-    answers that there are, for a question with a closed set of them.
+    answers that there are, for a question with a closed set of them. all_of: whether all of its answers are wanted, and
+    not any one of them.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Question:
     kind: str = ""
     contexts: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    all_of: bool = False
 
     @property
     def all_contexts(self) -> tuple[str, ...]:

@@ -59,7 +59,9 @@ def judge_all(
         if prediction.abstained or metrics[key][EXACT_MATCH.name]:
             found[key] = metrics[key][EXACT_MATCH.name]
         else:
-            prompt = judge_prompt(question.text, question.answers, prediction.answer)
+            # Where all of the answers are wanted, their list is the one that is accepted.
+            accepted = ("; ".join(question.answers),) if question.all_of else question.answers
+            prompt = judge_prompt(question.text, accepted, prediction.answer)
             asked.setdefault(prompt, []).append(key)
     failed = 0
     with progress.task("Judge answers", len(asked)) as advance:

@@ -12,7 +12,6 @@ import pytest
 from chat_endpoint import Endpoint, last_words, serving
 
 from raft.errors import ModelError
-from raft.evaluate import evaluate
 from raft.evaluate.answering import Case, Respondent
 from raft.evaluate.judging import JUDGEMENT, judge_all
 from raft.evaluate.metrics import score_all
@@ -152,8 +151,10 @@ def test_an_endpoint_that_takes_no_schema_or_ignores_it_is_not_said_to_be_held(
 def test_an_evaluation_says_which_arms_were_held_to_labels(world: Any, tmp_path: Path) -> None:
     """Those of a local model that can be; the models by rule say what they like."""
 
-    def load(name: str, folder: Path | None) -> Any:
-        model = world.load(name, folder)
+    load = world.load
+
+    def holding(name: str, folder: Path | None) -> Any:
+        model = load(name, folder)
         if folder is None:
             write = model.generate
 
@@ -164,11 +165,11 @@ def test_an_evaluation_says_which_arms_were_held_to_labels(world: Any, tmp_path:
             model.generate = held
         return model
 
+    world.load = holding
+
     def run(out: Path, **changes: Any) -> Any:
         settings = world.settings.model_copy(update=changes)
-        made = evaluate(
-            world.index, questions, world.models, out, settings, open_index=world.open_index, load=load
-        )  # fmt: skip
+        made = world.evaluate(out, questions=questions, settings=settings)
         return made.summary["held_to_labels"], (out / "report.md").read_text(encoding="utf-8")
 
     lit = [Question(f"lit{n}", f"Is the lamp of pier {n} red?", ("no",), (f"{n}.md",)) for n in (1, 2)]
