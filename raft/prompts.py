@@ -98,10 +98,11 @@ def _content(text: str) -> Segment:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is shown: an instruction (empty in the compact style) and the message itself."""
+    """What a model is shown: instruction (empty in the compact style) and message. choices: the only answers to it."""
 
     system: tuple[Segment, ...]
     user: tuple[Segment, ...]
+    choices: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

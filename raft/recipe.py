@@ -285,6 +285,9 @@ class EvaluateSettings(Settings):
     robustness: bool = Field(False, description="also vary what the arms with passages are shown, and attack them")
     robustness_questions: Count = Field(100, description="questions drawn for that, of those whose oracle is known")
     shots: Count = Field(2, description="worked examples in the prompts of few-shot")
+    hold_to_labels: bool = Field(
+        True, description="let questions with labels (yes or no, choices) be answered with these or a refusal only"
+    )
     confidence: float = Field(0.95, gt=0, lt=1, description="level of the intervals")
     judge: str = Field("", description="model that also judges answers, such as openai:MODEL@URL, or nothing")
     forgetting: str = Field(

@@ -63,7 +63,8 @@ class Question:
     """A question with its accepted answers and its evidence as document ids, so that re-splitting keeps the labels.
 
     context: the text that it was asked about; contexts: further ones, where it rests on several. choices: the only
-    answers that there are, for a question with a closed set of them.
+    answers that there are, for a question with a closed set of them. all_of: whether all of its answers are wanted, and
+    not any one of them.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Question:
     kind: str = ""
     contexts: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    all_of: bool = False
 
     @property
     def all_contexts(self) -> tuple[str, ...]:
@@ -228,7 +230,8 @@ class Arm:
 class Prediction:
     """What one arm said to one question, with all that is needed to say it again.
 
-    likelihood: the mean log-probability of its tokens, None where the model does not tell it.
+    likelihood: the mean log-probability of its tokens, None where the model does not tell it. held_to_labels: whether
+    decoding let it answer with a label of the question or a refusal only; None where that was not asked for.
     """
 
     question_id: str
@@ -241,6 +244,7 @@ class Prediction:
     abstained: bool
     seconds: float
     likelihood: float | None = None
+    held_to_labels: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ LAYERS = [
     {"errors", "lazy", "swap"},
     {"types"},
     {"text"},
-    {"prompts"},
+    {"prompts", "choices"},
     {"citations", "artifacts", "journal", "recipe", "progress", "questions"},
     {"models"},
     {"corpus"},

@@ -1,14 +1,15 @@
-"""Put questions to one loaded model: each prompt once, in chunks that a journal keeps when the process is killed."""
+"""Put questions to one loaded model, each prompt once, and take its answers apart."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from raft.artifacts import hash_json, versions
+from raft.choices import parse_choice, tell_choices
 from raft.citations import check_citations
-from raft.journal import Journal
-from raft.models.generator import Decoding, Generation, Generator, is_unsure
+from raft.evaluate.labels import labels_of
+from raft.evaluate.noting import Noted
+from raft.models.generator import Generation, is_unsure
 from raft.progress import Progress
 from raft.prompts import (
     Prompt,
@@ -20,9 +21,6 @@ from raft.prompts import (
     passages_prompt,
 )
 from raft.types import Passage, Prediction, Question
-
-# Prompts between two entries in the journal: three full batches of a model on this machine, two rounds of an endpoint.
-_CHUNK, _PAID_CHUNK = 144, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,75 +44,42 @@ class Case:
 class Respondent:
     """A loaded model and what it has said so far in this evaluation, by prompt."""
 
-    def __init__(
-        self, generator: Generator, identity: str, decoding: Decoding, journal: Journal, min_confidence: float = 0.0
-    ) -> None:
-        """identity: sha256 of the weights. decoding: greedy, so that one answer a prompt is enough.
+    def __init__(self, model: Noted, min_confidence: float = 0.0, hold_to_labels: bool = True) -> None:
+        """model: greedy, so that one answer a prompt is enough.
 
-        min_confidence: what the model is less sure of counts as a refusal, as it will when served.
+        min_confidence: what the model is less sure of counts as a refusal, as it will when served. hold_to_labels:
+        whether the answer to a question with labels can only be one of them, or a refusal.
         """
-        self._min_confidence = min_confidence
-        self._generator, self._decoding, self._journal = generator, decoding, journal
-        self._work = hash_json([identity, versions(), asdict(decoding)])
+        self._model, self._min_confidence, self._hold_to_labels = model, min_confidence, hold_to_labels
         self._said: dict[Prompt, Generation] = {}
 
     def answer(self, cases: Sequence[Case], progress: Progress, label: str) -> list[Prediction]:
         """One prediction a case, in the same order.
 
-        Which prompts are written together depends on the cases alone and never on what the journal holds already, so
-        that an evaluation that goes on after a kill ends with the answers of one that ran through. Raises ModelError
-        where a prompt does not fit the model, since nothing is ever cut, or where a confidence is asked for and the
-        model does not tell it.
+        Raises ModelError where a prompt does not fit the model, since nothing is ever cut, or where a confidence is
+        asked for and the model does not tell it.
         """
-        prompts = [case.prompt(self._generator.style) for case in cases]
-        first: dict[Prompt, Case] = {}
-        for case, prompt in zip(cases, prompts, strict=True):
-            if prompt not in self._said:
-                first.setdefault(prompt, case)
+        prompts = [self._prompt(case) for case in cases]
+        fresh = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._said]
         with progress.task(label, len(cases)) as advance:
-            if len(first) < len(cases):
-                advance(len(cases) - len(first))
-            for chunk in self._chunks(list(first)):
-                known = [prompt for prompt in chunk if self._key(prompt) in self._journal]
-                # The answers of an endpoint do not depend on what else it is asked.
-                asked = [prompt for prompt in chunk if prompt not in known] if self._paid else chunk
-                if len(known) == len(chunk):
-                    advance(len(chunk))
-                else:
-                    if len(asked) < len(chunk):
-                        advance(len(chunk) - len(asked))
-                    self._note(asked, self._generator.generate(asked, self._decoding, advance), first)
-                self._said |= {prompt: Generation(**self._journal[self._key(prompt)]["said"]) for prompt in chunk}
+            if len(fresh) < len(cases):
+                advance(len(cases) - len(fresh))
+            self._said |= self._model.write(fresh, advance)
         return [self._prediction(case, prompt) for case, prompt in zip(cases, prompts, strict=True)]
 
-    @property
-    def _paid(self) -> bool:
-        return self._generator.name.startswith("openai:")
-
-    def _chunks(self, prompts: list[Prompt]) -> Iterator[list[Prompt]]:
-        """Prompts of like length together, so that little of a batch is padding."""
-        size = _PAID_CHUNK if self._paid else _CHUNK
-        ordered = sorted(prompts, key=lambda prompt: (len(prompt.text), prompt.text))
-        yield from (ordered[start : start + size] for start in range(0, len(ordered), size))
-
-    def _note(self, prompts: Sequence[Prompt], written: Sequence[Generation], first: dict[Prompt, Case]) -> None:
-        self._journal.add(
-            {
-                self._key(prompt): {
-                    "question_id": first[prompt].question.id,
-                    "arm": first[prompt].arm,
-                    "said": asdict(generation),
-                }
-                for prompt, generation in zip(prompts, written, strict=True)
-            }
-        )
-
-    def _key(self, prompt: Prompt) -> str:
-        return hash_json([self._work, prompt.system, prompt.user])
+    def _prompt(self, case: Case) -> Prompt:
+        labels = labels_of(case.question) if self._hold_to_labels else ()
+        prompt = replace(case.prompt(self._model.style), choices=labels)
+        return tell_choices(prompt) if labels and self._model.must_be_told else prompt
 
     def _prediction(self, case: Case, prompt: Prompt) -> Prediction:
         generation = self._said[prompt]
-        parsed = parse_answer(generation.text)
+        text, held = generation.text, generation.structured
+        if prompt.choices and self._model.must_be_told:
+            # A server may ignore the schema without a word.
+            chosen = parse_choice(text, prompt.choices)
+            text, held = (text, False) if chosen is None else (chosen, bool(held))
+        parsed = parse_answer(text)
         passages = case.passages or ()
         checked = check_citations(parsed, passages)
         return Prediction(
@@ -122,10 +87,11 @@ class Respondent:
             arm=case.arm,
             passage_ids=tuple(passage.id for passage in passages),
             prompt=prompt.text,
-            text=generation.text,
+            text=text,
             answer=checked.answer,
             quotes=checked.quotes,
             abstained=parsed.abstained or is_unsure(generation.likelihood, self._min_confidence),
             seconds=generation.seconds,
             likelihood=generation.likelihood,
+            held_to_labels=bool(held) if prompt.choices else None,
         )

@@ -83,7 +83,7 @@ def browsable(arms: Sequence[str], record: Record) -> dict[str, Any]:
             {
                 "id": question.id,
                 "question": question.text,
-                "answers": question.answers,
+                "answers": ["; ".join(question.answers)] if question.all_of else question.answers,
                 "documents": question.document_ids,
                 "kind": question.kind,
                 "unanswerable": question.unanswerable,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 from raft.evaluate.abstention import RiskCoverage, risk_coverage
@@ -38,12 +38,20 @@ class LabelSet(TypedDict):
     arms: dict[str, Labelled]
 
 
+class Held(TypedDict):
+    """Of how many answers to questions with labels decoding allowed a label or a refusal only, and of how many not."""
+
+    held: int
+    free: int
+
+
 class Details(TypedDict):
     """What `summary.json` holds beside the means of the arms and their comparisons."""
 
     outcomes: dict[str, dict[str, int]]
     kinds: dict[str, Kind]
     labels: list[LabelSet]
+    held_to_labels: dict[str, Held]
     risk_coverage: dict[str, RiskCoverage]
     rankings: dict[str, dict[str, Interval]]
 
@@ -92,6 +100,7 @@ def detail(
         outcomes={arm: {str(one): counts[arm, one] for one in Outcome} for arm in arms},
         kinds=kinds,
         labels=_label_sets(questions, predictions, arms),
+        held_to_labels=_held(questions, predictions),
         risk_coverage=curves,
         rankings=side_by_side(questions, rankings, clusters, ruler),
     )
@@ -115,6 +124,25 @@ def by_document(scores: Sequence[Score]) -> list[dict[str, str | int | float]]:
                 row[metric.name] = sum(values) / len(values)
         rows.append(row)
     return rows
+
+
+def _held(questions: Sequence[Question], predictions: Sequence[Prediction]) -> dict[str, Held]:
+    """By arm, over the questions with labels; empty where there are none."""
+    closed = {question.id for question in questions if labels_of(question)}
+    found = Counter((one.arm, bool(one.held_to_labels)) for one in predictions if one.question_id in closed)
+    arms = dict.fromkeys(arm for arm, _ in found)
+    return {arm: Held(held=found[arm, True], free=found[arm, False]) for arm in arms}
+
+
+def held_words(held: Mapping[str, Held]) -> str:
+    """Which arms were held to the labels, in a sentence; empty where nothing has labels."""
+    groups: dict[str, list[str]] = {}
+    for arm, one in held.items():
+        all_ = one["held"] + one["free"]
+        said = f"in {one['held']} of {all_}" if one["held"] and one["free"] else "all" if one["held"] else "none"
+        groups.setdefault(said, []).append(arm)
+    told = "; ".join(f"{said}: {', '.join(arms)}" for said, arms in groups.items())
+    return f"Answers that decoding held to the labels or a refusal, by arm: {told}." if told else ""
 
 
 def _label_sets(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from raft.evaluate.labels import labels_of
+from raft.evaluate.lists import named
 from raft.evaluate.metrics import CITATION_PRECISION, CITATION_RECALL, REFUSED_WITHOUT, SUPPORTED
 from raft.prompts import parse_answer
 from raft.text import contains_answer, locate
@@ -65,6 +66,7 @@ def evidence_score(question: Question, prediction: Prediction, right: Mapping[st
         metrics[CITATION_RECALL.name] = len(reached) / len(set(right.values()))
     # What a yes rests on does not say yes.
     if parse_answer(prediction.text).quotes and not labels_of(question):
-        held = any(locate(prediction.answer, quote.text) is not None for quote in prediction.quotes)
-        metrics[SUPPORTED.name] = float(held)
+        said = named(prediction.answer, question.answers) if question.all_of else [prediction.answer]
+        held = [any(locate(one, quote.text) is not None for quote in prediction.quotes) for one in said]
+        metrics[SUPPORTED.name] = float(bool(held) and all(held))
     return metrics

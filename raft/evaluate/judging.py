@@ -8,14 +8,16 @@ from typing import NamedTuple, TypedDict
 
 from raft.errors import ModelError
 from raft.evaluate.metrics import EXACT_MATCH, JUDGED
-from raft.models.generator import Decoding, Generator
+from raft.evaluate.noting import Noted
+from raft.models.generator import Decoding
 from raft.progress import Progress
 from raft.prompts import Prompt, judge_prompt, parse_judgement
+from raft.recipe import MAX_CONCURRENCY
 from raft.types import Prediction, Question, Score
 
-# Asked at once; where one of them fails, each is asked alone.
-_CHUNK = 16
-_DECODING = Decoding(max_new_tokens=16)
+JUDGEMENT = Decoding(max_new_tokens=16)
+# A judge that fails on all of the first is none. Then as many at once as keep an endpoint busy.
+_FIRST, _CHUNK = 16, 4 * MAX_CONCURRENCY
 
 
 class Judge(TypedDict):
@@ -38,7 +40,7 @@ def judge_all(
     questions: Mapping[str, Question],
     predictions: Sequence[Prediction],
     scores: Sequence[Score],
-    judge: Generator,
+    judge: Noted,
     progress: Progress,
 ) -> Judged:
     """Every answer to an answerable question judged right (1) or wrong (0).
@@ -57,7 +59,9 @@ def judge_all(
         if prediction.abstained or metrics[key][EXACT_MATCH.name]:
             found[key] = metrics[key][EXACT_MATCH.name]
         else:
-            prompt = judge_prompt(question.text, question.answers, prediction.answer)
+            # Where all of the answers are wanted, their list is the one that is accepted.
+            accepted = ("; ".join(question.answers),) if question.all_of else question.answers
+            prompt = judge_prompt(question.text, accepted, prediction.answer)
             asked.setdefault(prompt, []).append(key)
     failed = 0
     with progress.task("Judge answers", len(asked)) as advance:
@@ -75,22 +79,25 @@ def judge_all(
     return Judged(judged, len(asked), failed)
 
 
-def _verdicts(prompts: Sequence[Prompt], judge: Generator) -> Iterator[tuple[Prompt, bool | None]]:
-    for start in range(0, len(prompts), _CHUNK):
-        chunk = prompts[start : start + _CHUNK]
-        try:
-            texts: list[str | None] = [one.text for one in judge.generate(chunk, _DECODING)]
-        except ModelError:
-            texts = [_alone(prompt, judge) for prompt in chunk]
-        if start == 0 and all(text is None for text in texts):
+def _verdicts(prompts: Sequence[Prompt], judge: Noted) -> Iterator[tuple[Prompt, bool | None]]:
+    for start, end in _spans(len(prompts)):
+        chunk = prompts[start:end]
+        said = _said(chunk, judge)
+        if start == 0 and not said:
             raise ModelError(f"{judge.name} judged none of the first {len(chunk)} answers: check evaluate.judge")
-        yield from (
-            (one, None if text is None else parse_judgement(text)) for one, text in zip(chunk, texts, strict=True)
-        )
+        yield from ((prompt, parse_judgement(said[prompt]) if prompt in said else None) for prompt in chunk)
 
 
-def _alone(prompt: Prompt, judge: Generator) -> str | None:
+def _spans(count: int) -> Iterator[tuple[int, int]]:
+    if count:
+        yield 0, min(_FIRST, count)
+    yield from ((start, min(start + _CHUNK, count)) for start in range(_FIRST, count, _CHUNK))
+
+
+def _said(prompts: Sequence[Prompt], judge: Noted) -> dict[Prompt, str]:
+    """What the judge says to each; those on which it fails, found by halving, are left out."""
     try:
-        return judge.generate([prompt], _DECODING)[0].text
+        return {prompt: one.text for prompt, one in judge.write(prompts).items()}
     except ModelError:
-        return None
+        half = len(prompts) // 2
+        return _said(prompts[:half], judge) | _said(prompts[half:], judge) if half else {}

@@ -18,8 +18,10 @@ def labels_of(question: Question) -> tuple[str, ...]:
     """The labels that an answer can be: the question's choices, or yes, no and maybe; () for an open question.
 
     A question with one of these three words among its accepted answers, and not two of them, is a question for yes or
-    no.
+    no. One that wants several answers has no labels.
     """
+    if question.all_of:
+        return ()
     if question.choices:
         return question.choices
     return VERDICTS if len(_named(question.answers, VERDICTS)) == 1 else ()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from raft.evaluate.labels import gold_label, labels_of, read_label
+from raft.evaluate.lists import list_scores
 from raft.evaluate.values import has_value, same_value
 from raft.prompts import parse_answer
 from raft.text import contains_answer, exact_match, token_f1
@@ -47,6 +48,13 @@ CITATION_RECALL = Metric(
 )
 SUPPORTED = Metric("supported", "Supported", "answers with quotes of which one holds the answer itself")
 JUDGED = Metric("judged_correct", "Judged correct", "answers that the judging model calls right")
+LIST_EXACT = Metric("list_exact_match", "List exact", "of several answers that are wanted all, and nothing else")
+LIST_F1 = Metric("list_f1", "List F1", "of precision and recall of lists")
+LIST_PRECISION = Metric(
+    "list_precision", "List precision", "share of the answers given that are wanted, by their words"
+)
+LIST_RECALL = Metric("list_recall", "List recall", "share of the answers wanted that are given, by their words")
+LIST_METRICS = (LIST_F1, LIST_EXACT, LIST_PRECISION, LIST_RECALL)
 MORE_METRICS = (
     ROUGE_L,
     SAME_VALUE,
@@ -56,6 +64,7 @@ MORE_METRICS = (
     CITATION_PRECISION,
     CITATION_RECALL,
     SUPPORTED,
+    *LIST_METRICS,
 )
 ALL_METRICS = (*METRICS, *MORE_METRICS)
 
@@ -63,7 +72,8 @@ ALL_METRICS = (*METRICS, *MORE_METRICS)
 def score(question: Question, prediction: Prediction) -> dict[str, float]:
     """The metrics that apply to this prediction; one that does not is absent, never zero.
 
-    Only answerable questions have exact match, F1 and the like, and refusing one scores 0. Value and label apply where
+    Only answerable questions have exact match, F1 and the like, and refusing one scores 0. Where all of the answers are
+    wanted these are over the list, which has no ROUGE-L. Value and label apply where
     an accepted answer is a number or date, or one of a closed set. Quotes count as the model wrote them, so that a
     quote of words that are nowhere lowers `quote_verified`.
     """
@@ -72,6 +82,9 @@ def score(question: Question, prediction: Prediction) -> dict[str, float]:
         metrics[ABSTAINED.name] = float(prediction.abstained)
     else:
         given = not prediction.abstained
+        if question.all_of:
+            metrics |= _list_score(question, prediction.answer if given else "")
+            return metrics | {REFUSED.name: float(prediction.abstained), **_quotes(prediction)}
         metrics[F1.name] = token_f1(prediction.answer, question.answers) if given else 0.0
         metrics[EXACT_MATCH.name] = exact_match(prediction.answer, question.answers) if given else 0.0
         metrics[CONTAINS.name] = float(given and contains_answer(prediction.answer, question.answers))
@@ -82,16 +95,33 @@ def score(question: Question, prediction: Prediction) -> dict[str, float]:
             metrics[SAME_VALUE.name] = float(given and bool(same))
         if (gold := gold_label(question)) is not None:
             metrics[ACCURACY.name] = float(given and read_label(prediction.answer, labels_of(question)) == gold)
+    return metrics | _quotes(prediction)
+
+
+def _quotes(prediction: Prediction) -> dict[str, float]:
     claimed = len(parse_answer(prediction.text).quotes)
-    if claimed:
-        metrics[QUOTES.name] = len(prediction.quotes) / claimed
-    return metrics
+    return {QUOTES.name: len(prediction.quotes) / claimed} if claimed else {}
+
+
+def _list_score(question: Question, answer: str) -> dict[str, float]:
+    """Exact match and F1 stand under their common names too, by which arms are compared."""
+    exact, precision, recall, f1 = list_scores(answer, question.answers)
+    return {
+        F1.name: f1,
+        EXACT_MATCH.name: exact,
+        CONTAINS.name: float(all(contains_answer(answer, (one,)) for one in question.answers)),
+        LIST_F1.name: f1,
+        LIST_EXACT.name: exact,
+        LIST_PRECISION.name: precision,
+        LIST_RECALL.name: recall,
+    }
 
 
 def rouge_l(answer: str, accepted: Sequence[str]) -> float:
     """Best ROUGE-L F-measure, 0 to 1, of the answer and an accepted one (Lin 2004, section 3.2, with beta 1).
 
-    Words are compared without case and not stemmed, as the package rouge-score does it by default.
+    Words are compared without case and not stemmed, as the package rouge-score does it by default; letters are those of
+    any script, of which the package knows a to z alone.
     """
     ours = _WORDS.findall(answer.lower())
     return max((_subsequence_f(ours, _WORDS.findall(other.lower())) for other in accepted), default=0.0)

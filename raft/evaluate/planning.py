@@ -87,7 +87,7 @@ class Plan:
     @property
     def is_paid(self) -> bool:
         """Whether any model is behind an endpoint, whose answers somebody may pay for."""
-        return any(entrant.base.startswith("openai:") for entrant in self.entrants)
+        return any(is_endpoint(name) for name in (self.settings.judge, *(entrant.base for entrant in self.entrants)))
 
     def is_asked_elsewhere(self, entrant: Entrant) -> bool:
         """Whether a model is asked the unrelated questions: the base, and whatever was tuned from it."""

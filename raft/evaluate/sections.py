@@ -25,7 +25,8 @@ from raft.evaluate.blocks import (
     points_of,
 )
 from raft.evaluate.curves import retrieval, risk_coverage, robustness, training
-from raft.evaluate.metrics import EXACT_MATCH, F1, METRICS, REFUSED
+from raft.evaluate.details import held_words
+from raft.evaluate.metrics import EXACT_MATCH, F1, LIST_METRICS, METRICS, REFUSED
 from raft.evaluate.statistics import points
 
 REGIMES = {
@@ -222,8 +223,30 @@ def _labels(recorded: Recorded) -> Section | None:
                 for accepted, counts in found["confusion"].items()
             ]
             blocks.append(Grid("Answered", answered, rows, f"{arm}: which label was answered"))
-    note = "Questions that have one of a closed set of answers; F1 of each label, averaged over the labels."
+    note = "Questions that have one of a closed set of answers; F1 of each label, averaged over the labels. "
+    note += held_words(recorded.get("held_to_labels", {}))
     return Section("labels", "Questions with a choice of answers", note, blocks)
+
+
+def _lists(recorded: Recorded) -> Section | None:
+    arms = list(recorded["arms"])
+    groups = {"All": recorded["arms"]}
+    groups |= {f"{name.capitalize()} documents": one["arms"] for name, one in recorded["regimes"].items()}
+    groups |= {f"Kind {name}": one["arms"] for name, one in recorded.get("kinds", {}).items()}
+    blocks = [
+        Grid(
+            "Questions",
+            arms,
+            [(name, "", [_cell(found, arm, metric.name) for arm in arms]) for name, found in some],
+            f"{metric.label}: {metric.meaning}",
+        )
+        for metric in LIST_METRICS
+        if (some := [(name, found) for name, found in groups.items() if _has(found, metric.name)])
+    ]
+    if not blocks:
+        return None
+    note = "Points out of 100, each answer given matched with one that is wanted."
+    return Section("lists", "Questions that want several answers", note, blocks)
 
 
 def _forgetting(recorded: Recorded) -> Section | None:
@@ -255,6 +278,7 @@ SECTIONS: tuple[Callable[[Recorded], Section | None], ...] = (
     _documents,
     _outcomes,
     _labels,
+    _lists,
     robustness,
     _forgetting,
     risk_coverage,

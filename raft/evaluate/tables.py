@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from raft.evaluate.details import held_words
 from raft.evaluate.measuring import Interval
-from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, MORE_METRICS, REFUSED
+from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, LIST_F1, LIST_METRICS, MORE_METRICS, REFUSED
 from raft.evaluate.statistics import points
 from raft.evaluate.summary import Comparison, Summary, interval_text
 from raft.evaluate.taxonomy import MEANINGS, Outcome
@@ -29,6 +30,7 @@ def detail_tables(summary: Summary) -> list[Table]:
         _tests(summary),
         _kinds(summary),
         *_labels(summary),
+        _lists(summary),
         *_forgetting(summary),
         _confidence(summary),
         _rankings(summary),
@@ -49,7 +51,11 @@ def _outcomes(summary: Summary) -> Table:
 
 def _more(summary: Summary) -> Table:
     arms = summary["arms"]
-    metrics = [metric for metric in MORE_METRICS if any(metric.name in values for values in arms.values())]
+    metrics = [
+        metric
+        for metric in MORE_METRICS
+        if metric not in LIST_METRICS and any(metric.name in values for values in arms.values())
+    ]
     rows = [(arm, *(_with_n(values.get(metric.name)) for metric in metrics)) for arm, values in arms.items()]
     note = "; ".join(f"{metric.label}: {metric.meaning}" for metric in metrics)
     judge = summary["judge"]
@@ -137,9 +143,28 @@ def _labels(summary: Summary) -> Iterator[Table]:
         ]
         yield Table(
             f"Labels: {', '.join(found['labels'])}",
-            "How often each accepted label was answered by which. Macro-F1 is the mean over the accepted labels.",
+            "How often each accepted label was answered by which. Macro-F1 is the mean over the accepted labels. "
+            f"{held_words(summary['held_to_labels'])}",
             [("Arm", "n", "Macro-F1", "Accepted", *columns), *rows],
         )
+
+
+def _lists(summary: Summary) -> Table:
+    groups = {"all": summary["arms"]}
+    groups |= {f"{name} documents": regime["arms"] for name, regime in summary["regimes"].items()}
+    groups |= {f"kind {name}": kind["arms"] for name, kind in summary["kinds"].items()}
+    rows = [
+        (group, arm, str(found[LIST_F1.name]["n"]), *(interval_text(found.get(metric.name)) for metric in LIST_METRICS))
+        for group, arms in groups.items()
+        for arm, found in arms.items()
+        if LIST_F1.name in found
+    ]
+    note = "; ".join(f"{metric.label}: {metric.meaning}" for metric in LIST_METRICS)
+    return Table(
+        "Questions that want several answers",
+        f"In points out of 100, with intervals. {note}. Exact match and F1 elsewhere are these for such questions.",
+        [("Questions", "Arm", "n", *(metric.label for metric in LIST_METRICS)), *rows],
+    )
 
 
 def _forgetting(summary: Summary) -> Iterator[Table]:

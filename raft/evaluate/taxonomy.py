@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from raft.evaluate.lists import named
 from raft.evaluate.metrics import ACCURACY, CONTAINS, EXACT_MATCH, SAME_VALUE
 from raft.prompts import ANSWER
-from raft.text import locate
+from raft.text import contains_answer, locate
 from raft.types import Passage, Prediction, Question
 
 
@@ -20,6 +21,7 @@ class Outcome(StrEnum):
     IGNORED = "ignored"
     MISREAD = "misread"
     WRONG_PASSAGE = "wrong_passage"
+    INCOMPLETE = "incomplete"
     FORMAT = "format"
     REFUSED_WRONGLY = "refused_wrongly"
     ANSWERED_UNANSWERABLE = "answered_unanswerable"
@@ -33,6 +35,7 @@ MEANINGS = {
     Outcome.IGNORED: "the right passage was shown, and the answer comes from no passage",
     Outcome.MISREAD: "the right passage was read, and something else in it answered",
     Outcome.WRONG_PASSAGE: "the right passage was shown, and the answer comes from another",
+    Outcome.INCOMPLETE: "some of the several answers that are wanted",
     Outcome.FORMAT: "no answer in the form that was asked for",
     Outcome.REFUSED_WRONGLY: "refused although the right passage was shown, or from memory",
     Outcome.ANSWERED_UNANSWERABLE: "an answer to what the documents do not answer",
@@ -72,8 +75,11 @@ def outcome_of(
         return Outcome.FROM_MEMORY
     if missing:
         return Outcome.NOT_RETRIEVED
+    if question.all_of and contains_answer(prediction.answer, question.answers):
+        return Outcome.INCOMPLETE
+    said = named(prediction.answer, question.answers) if question.all_of else [prediction.answer]
     sources = {quote.passage_id for quote in prediction.quotes} or {
-        passage_id for passage_id in shown if locate(prediction.answer, passages[passage_id].text) is not None
+        passage_id for passage_id in shown if any(locate(one, passages[passage_id].text) is not None for one in said)
     }
     if not sources:
         return Outcome.IGNORED

@@ -24,8 +24,9 @@ from raft.evaluate.browse import Record
 from raft.evaluate.details import by_document, detail, outcomes
 from raft.evaluate.evidence import Evidence, evidence_score
 from raft.evaluate.forgetting import answer_rows, forgetting, unrelated_cases
-from raft.evaluate.judging import Judge, judge_all
+from raft.evaluate.judging import JUDGEMENT, Judge, judge_all
 from raft.evaluate.metrics import retrieval_score, score_all
+from raft.evaluate.noting import Models
 from raft.evaluate.planning import Contest, Plan, make_plan
 from raft.evaluate.report import Provenance, report_html, report_markdown
 from raft.evaluate.retrieval import CONSIDERED, SearchedInWays
@@ -35,7 +36,7 @@ from raft.evaluate.taxonomy import Outcome
 from raft.examples.evidence import evidence_pools, find_oracle
 from raft.examples.rows import worked_examples
 from raft.journal import Journal
-from raft.models.generator import Decoding, Generator, load_generator
+from raft.models.generator import Decoding, Generator
 from raft.models.weights import public_name
 from raft.progress import Progress, Silent
 from raft.prompts import WorkedExample
@@ -86,14 +87,14 @@ class Loaders:
     """How indexes and models are opened: by default the package's own. load: takes a base model and a tuned folder."""
 
     open_index: Callable[[Path], Searchable] = _open_index
-    load: Callable[[str, Path | None], Generator] = load_generator
+    load: Callable[[str, Path | None], Generator] | None = None
 
 
 def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders: Loaders = Loaders()) -> Evaluation:
     """Ask every arm the same questions, compare the answers, and write the folder `out`.
 
-    Answers are kept in a journal beside `out` until the folder is whole, so that an evaluation that was killed goes on
-    where it stopped and ends with the same answers.
+    Answers and verdicts are kept in a journal beside `out` until the folder is whole, so that an evaluation that was
+    killed goes on where it stopped and ends with the same answers.
 
     Raises InputError for bad questions and ArtifactError for folders that do not fit together, both before a model is
     loaded, and ModelError where a prompt does not fit a model.
@@ -116,8 +117,9 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
     subjects = _subjects(plan, index, shown.oracles)
     probes = surface(subjects, index.passages, max(2, settings.top_k), Random(seed))
     notes = out.absolute().with_name(f".{out.name}.journal.jsonl")
-    with Journal(notes, durable=plan.is_paid) as journal:
-        predictions, tried = _predict(plan, shown, probes, _Asking(journal, loaders.load, progress))
+    with Journal(notes, durable=plan.is_paid, sync_seconds=1.0) as journal:
+        asking = _Asking(Models(journal, loaders.load), progress)
+        predictions, tried = _predict(plan, shown, probes, asking)
         by_id = {question.id: question for question in plan.questions}
         evidence = Evidence(index.documents, {passage.id: passage for passage in index.passages})
         scores = score_all(
@@ -127,7 +129,8 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
         )
         judged_by: Judge | None = None
         if settings.judge:
-            judged = judge_all(by_id, predictions, scores, loaders.load(settings.judge, None), progress)
+            second = asking.models.open(settings.judge, None, plan.inputs["judge"], JUDGEMENT)
+            judged = judge_all(by_id, predictions, scores, second, progress)
             scores = judged.scores
             judged_by = Judge(model=public_name(settings.judge), asked=judged.asked, failed=judged.failed)
         seen = frozenset[str]().union(*(one.model.document_ids for one in plan.contestants))
@@ -203,10 +206,9 @@ class _Tried:
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    """How models are loaded and asked: where their answers are kept, and who is told how far it is."""
+    """Where models come from and what they said is kept, and who is told how far it is."""
 
-    journal: Journal
-    load: Callable[[str, Path | None], Generator]
+    models: Models
     progress: Progress
 
 
@@ -219,9 +221,9 @@ def _predict(plan: Plan, shown: Shown, probes: Probes, asking: _Asking) -> tuple
     for entrant in plan.entrants:
         tuned = f" tuned as {public_name(entrant.name)}" if entrant.folder else ""
         with progress.task(f"Load {entrant.base}{tuned}", 1) as advance:
-            generator = asking.load(entrant.base, entrant.folder)
+            model = asking.models.open(entrant.base, entrant.folder, entrant.identity, decoding)
             advance(1)
-        respondent = Respondent(generator, entrant.identity, decoding, asking.journal, plan.settings.min_confidence)
+        respondent = Respondent(model, plan.settings.min_confidence, plan.settings.hold_to_labels)
         if plan.is_asked_elsewhere(entrant):
             # Of a model of the user's own the name of its arm: that of the model is a path.
             name = entrant.name if entrant.name in (BASE, *VARIANTS) else plan.using(entrant)[0].name
@@ -231,7 +233,7 @@ def _predict(plan: Plan, shown: Shown, probes: Probes, asking: _Asking) -> tuple
             by_arm[arm.name] = respondent.answer(cases, progress, f"Answer as {arm.name}")
             if probes and arm.context is Context.RETRIEVED and not arm.worked:
                 _try(arm, probes, respondent, tried, progress)
-        del generator, respondent
+        del model, respondent
     return [prediction for arm in plan.arms for prediction in by_arm[arm.name]], tried
 
 

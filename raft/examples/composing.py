@@ -36,6 +36,7 @@ class Reason(StrEnum):
     DUPLICATE = "the same question was asked before"
     NOT_RETRIEVED = "the question does not retrieve its passage"
     READ_OTHERWISE = "the reader gives another answer"
+    SEVERAL_ANSWERS = "it wants several answers, and a target gives one"
     NO_EVIDENCE = "no passage of its documents holds an answer"
     TOO_FEW_DISTRACTORS = "too few passages without the answer"
     NOTHING_TO_SWAP = "near miss: the question has no name or number that its passage speaks of"

@@ -314,7 +314,9 @@ def _brought(
         candidate = Candidate(
             question, oracle, {"source": "given", "evidence": known.known_by or "found by search"}, further
         )
-        if oracle is None and not question.unanswerable:
+        if question.all_of:
+            rejected.append((candidate, question.text, Reason.SEVERAL_ANSWERS))
+        elif oracle is None and not question.unanswerable:
             rejected.append((candidate, question.text, Reason.NO_EVIDENCE))
         else:
             kept.append(candidate)

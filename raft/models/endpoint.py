@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from raft.artifacts import hash_json
+from raft.choices import choice_schema
 from raft.errors import MissingExtraError, ModelError
 from raft.models.calls import PAID, Calls, Tokens
 from raft.models.generator import Decoding, Generation
@@ -89,7 +90,7 @@ def requests(name: str, prompts: Sequence[Prompt], decoding: Decoding) -> list[R
                 "temperature": decoding.temperature,
                 "top_p": decoding.top_p,
                 "seed": decoding.seed + turn,
-                **_form(decoding.schema),
+                **_form(choice_schema(prompt.choices) if prompt.choices else decoding.schema),
             }
             made[prompt, turn] = Request(PAID + hash_json([name, body]), body)
         made[prompt, turn].rows.append(row)

@@ -38,8 +38,9 @@ class Generation:
 
     Token counts are None where a back-end does not tell them. likelihood: the mean log-probability of its tokens before
     the temperature (of a question that `mini` writes, of the question without its answer); None where it was not asked
-    for or the back-end does not tell it. structured: whether it was held to the schema of its decoding; None where
-    there is none, or the back-end knows none. held_back: a content filter kept the text from us, which is then empty.
+    for or the back-end does not tell it. structured: whether it was held to the schema of its decoding or the choices
+    of its prompt; None where there are none, or the back-end knows none. held_back: a content filter kept the text from
+    us, which is then empty.
     """
 
     text: str
@@ -86,6 +87,7 @@ class Generator(Protocol):
     ) -> list[Generation]:
         """One text a prompt, in the same order; `advance` is told as prompts are done.
 
+        Where a prompt has choices, the answer is one of them or a refusal, if the back-end can hold a model to that.
         Equal prompts are answered once when decoding is greedy. Raises ModelError where a prompt does not fit the
         model's context: nothing is ever cut.
         """

@@ -9,7 +9,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ from raft.artifacts import hash_json, versions
 from raft.errors import ModelError, TooLongError
 from raft.models.cache import growing_cache
 from raft.models.calls import Calls, Tokens
+from raft.models.choosing import Chooser, FreeForm, StopAtAnswer, closing_of
 from raft.models.generator import Decoding, Generation
 from raft.models.hardware import pick_device, pick_dtype, random_state, set_random_state
-from raft.models.mini.grammar import Grammar, KeepToForm
+from raft.models.mini.grammar import Grammar, KeepToForm, Output
 from raft.models.mini.pointing import Pointing
+from raft.models.sampling import Likelihood, Nucleus
 from raft.models.tokens import Codec, codec_of, context_of
 from raft.models.tuned import describe_tuned
 from raft.models.weights import MINI, MINI_FOLDER, folder_fingerprint, weights_fingerprint
@@ -98,6 +100,7 @@ class LocalGenerator:
         """
         self.name = loaded.name
         self._calls, self._identity = calls or Calls(), identity
+        self._chooser = Chooser(loaded.model, loaded.codec.tokenizer)
         self.style = loaded.codec.style
         self._loaded = loaded
         self._grammar = None
@@ -150,7 +153,8 @@ class LocalGenerator:
         self, prompts: Sequence[Prompt], encoded: Sequence[tuple[int, ...]], decoding: Decoding
     ) -> Iterator[list[_Group]]:
         """Equal prompts once, those of like length together; what is read by pointing apart from what is written."""
-        groups = _grouped(encoded, merge_equal=decoding.temperature == 0)
+        choices = [prompt.choices for prompt in prompts]
+        groups = _grouped(encoded, choices, merge_equal=decoding.temperature == 0)
         for read in (True, False):
             yield from _batches([group for group in groups if self._reads(prompts[group.rows[0]]) == read])
 
@@ -178,6 +182,8 @@ class LocalGenerator:
         asked = [[group.turn, *group.ids] for group in groups]
         before = random_state(device).numpy().tobytes() if decoding.temperature > 0 else b""
         work = [*self._identity, versions(), asdict(decoding), asked, hashlib.sha256(before).hexdigest()]
+        if any(prompt.choices for prompt in prompts):
+            work.append([prompt.choices for prompt in prompts])
         key = hash_json(work)
         known = calls.known(key, len(groups))
         if known is not None:
@@ -205,7 +211,9 @@ class LocalGenerator:
 
     def _write(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:
         if self._pointing is not None and self._pointing.reads(prompts[0]):
-            return self._pointing.answer(prompts, [group.ids for group in groups], decoding.max_new_tokens)
+            pointed = self._pointing.answer(prompts, [group.ids for group in groups], decoding.max_new_tokens)
+            rows = zip(pointed, groups, prompts, strict=True)
+            return [self._chooser.behind_quote(one, group.ids, prompt.choices) for one, group, prompt in rows]
         return self._continue(groups, prompts, decoding)
 
     @torch.inference_mode()
@@ -220,39 +228,61 @@ class LocalGenerator:
             place = slice(0, len(tokens)) if codec.seq2seq else slice(longest - len(tokens), longest)
             ids[row, place] = torch.tensor(tokens)
             mask[row, place] = 1
-        likelihood = _Likelihood() if decoding.weigh else None
+        likelihood = Likelihood() if decoding.weigh else None
+        forms = self._forms(groups, prompts, decoding)
         output = model.generate(
             input_ids=ids.to(model.device),
             attention_mask=mask.to(model.device),
             generation_config=_generation_config(model, decoding, pad),
-            logits_processor=[*([likelihood] if likelihood else []), *self._processors(groups, prompts, decoding)],
+            logits_processor=[*([likelihood] if likelihood else []), *_processors(forms, decoding)],
             **({} if codec.seq2seq else {"past_key_values": growing_cache(model.config)}),
         )
         fresh = output[:, 1:] if codec.seq2seq else output[:, longest:]
         rows = fresh.tolist()
         texts = [codec.decode(row) for row in rows]
         seconds = (time.perf_counter() - began) / len(batch)
-        means = likelihood.means(fresh, self._begins(rows), pad) if likelihood else [None] * len(rows)
-        return [
-            Generation(text, seconds, len(tokens), sum(token != pad for token in row), mean)
-            for text, tokens, row, mean in zip(texts, batch, rows, means, strict=True)
+        ends = [None if form is None else form.answered(row) for form, row in zip(forms, rows, strict=True)]
+        spans = [
+            (begin, len(row) if end is None else end)
+            for begin, end, row in zip(self._begins(rows), ends, rows, strict=True)
         ]
+        means = likelihood.means(fresh, spans, pad) if likelihood else [None] * len(rows)
+        made = []
+        for number, (text, row, end, mean) in enumerate(zip(texts, rows, ends, means, strict=True)):
+            one = Generation(text, seconds, len(batch[number]), sum(token != pad for token in row), mean)
+            if choices := prompts[number].choices:
+                form, said = forms[number], None if end is None else row[:end]
+                offered = self._chooser.offered(choices, may_refuse=form is None or not form.must_cite)
+                one = self._chooser.chosen(one, batch[number], said, offered, end or 0)
+            made.append(one)
+        return made
 
     def _begins(self, rows: Sequence[Sequence[int]]) -> list[int]:
         """Where what is weighed begins in each row: after the mark of a question, else at the start."""
         mark = self._grammar.question if self._grammar is not None else None
         return [row.index(mark) + 1 if mark in row else 0 for row in rows]
 
-    def _processors(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Any]:
-        processors: list[Any] = []
+    def _forms(
+        self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding
+    ) -> Sequence[Output] | Sequence[FreeForm | None]:
+        """What is known of each output while it is written: its form, for `mini`, or that it must come to an answer."""
+        room = decoding.max_new_tokens
+        held = [self._chooser.spelt(prompt.choices) is not None for prompt in prompts]
         if self._grammar is not None:
-            pairs = zip(prompts, groups, strict=True)
-            spare = decoding.max_new_tokens - Decoding().max_new_tokens
-            outputs = [self._grammar.output(prompt, group.turn, spare) for prompt, group in pairs]
-            processors.append(KeepToForm(outputs))
-        if decoding.temperature > 0:
-            processors.append(_Nucleus(decoding))
-        return processors
+            said = [prompt if one else replace(prompt, choices=()) for prompt, one in zip(prompts, held, strict=True)]
+            spare = room - Decoding().max_new_tokens
+            pairs = zip(said, groups, strict=True)
+            return [self._grammar.output(prompt, group.turn, spare) for prompt, group in pairs]
+        return [FreeForm(self._loaded.codec.tokenizer, self._chooser.closing, room) if one else None for one in held]
+
+
+def _processors(forms: Sequence[Output] | Sequence[FreeForm | None], decoding: Decoding) -> list[Any]:
+    own = [form for form in forms if isinstance(form, Output)]
+    free = [form for form in forms if not isinstance(form, Output)]
+    processors: list[Any] = [KeepToForm(own)] if own else [StopAtAnswer(free)] if any(free) else []
+    if decoding.temperature > 0:
+        processors.append(Nucleus(decoding))
+    return processors
 
 
 def _generation_config(model: Any, decoding: Decoding, pad: int) -> Any:
@@ -267,56 +297,10 @@ def _generation_config(model: Any, decoding: Decoding, pad: int) -> Any:
         max_new_tokens=decoding.max_new_tokens,
         pad_token_id=pad,
         bos_token_id=own.bos_token_id,
-        eos_token_id=own.eos_token_id if own.eos_token_id is not None else model.config.eos_token_id,
+        eos_token_id=closing_of(model) or None,
         decoder_start_token_id=own.decoder_start_token_id,
         **sampling,
     )
-
-
-class _Nucleus:
-    """Sample from the likeliest words that together hold `top_p` of the chance (Holtzman et al. 2020), at most 64.
-
-    transformers' own sorts the whole vocabulary at each step, which took longer than the model on a CPU.
-    """
-
-    _MOST = 64
-
-    def __init__(self, decoding: Decoding) -> None:
-        self._top_p, self._temperature = decoding.top_p, decoding.temperature
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Scores (batch, vocabulary) before the temperature; words outside the nucleus get minus infinity."""
-        best, words = scores.topk(min(self._MOST, scores.shape[-1]), dim=-1)
-        chances = (best / self._temperature).softmax(-1)
-        best = best.masked_fill(chances.cumsum(-1) - chances >= self._top_p, -torch.inf)
-        return torch.full_like(scores, -torch.inf).scatter(-1, words, best)
-
-
-class _Likelihood:
-    """Notes the log-probability of every word that is chosen, as the model gave it: the first of the processors."""
-
-    def __init__(self) -> None:
-        self._before: torch.Tensor | None = None
-        self._chosen: list[torch.Tensor] = []
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Scores (batch, vocabulary), unchanged. The last of `input_ids` is what was chosen of those before."""
-        self._note(input_ids[:, -1])
-        self._before = scores.float().log_softmax(-1)
-        return scores
-
-    def _note(self, chosen: torch.Tensor) -> None:
-        if self._before is not None:
-            self._chosen.append(self._before.gather(1, chosen[:, None])[:, 0])
-
-    def means(self, fresh: torch.Tensor, begins: Sequence[int], pad: int) -> list[float]:
-        """The mean over the tokens of each row of `fresh` (batch, written), from where it begins to where it ends."""
-        self._note(fresh[:, -1])
-        written = torch.stack(self._chosen, dim=1)
-        place = torch.arange(fresh.shape[1], device=fresh.device)
-        counted = (place >= torch.tensor(begins, device=fresh.device)[:, None]) & (fresh != pad)
-        means: list[float] = ((written * counted).sum(-1) / counted.sum(-1).clamp(min=1)).tolist()
-        return means
 
 
 @dataclass(frozen=True)
@@ -328,14 +312,16 @@ class _Group:
     rows: list[int] = field(default_factory=list)
 
 
-def _grouped(encoded: Sequence[tuple[int, ...]], *, merge_equal: bool) -> list[_Group]:
-    """Prompts by length, equal ones once where the answer must be the same."""
-    groups: dict[tuple[tuple[int, ...], int], _Group] = {}
-    given: Counter[tuple[int, ...]] = Counter()
-    for row, ids in enumerate(encoded):
-        turn = 0 if merge_equal else given[ids]
-        given[ids] += 1
-        groups.setdefault((ids, turn), _Group(ids, turn)).rows.append(row)
+def _grouped(
+    encoded: Sequence[tuple[int, ...]], choices: Sequence[tuple[str, ...]], *, merge_equal: bool
+) -> list[_Group]:
+    """Prompts by length, equal ones with equal choices once where the answer must be the same."""
+    groups: dict[tuple[tuple[int, ...], tuple[str, ...], int], _Group] = {}
+    given: Counter[tuple[tuple[int, ...], tuple[str, ...]]] = Counter()
+    for row, asked in enumerate(zip(encoded, choices, strict=True)):
+        turn = 0 if merge_equal else given[asked]
+        given[asked] += 1
+        groups.setdefault((*asked, turn), _Group(asked[0], turn)).rows.append(row)
     return sorted(groups.values(), key=lambda group: (len(group.ids), group.ids, group.rows))
 
 

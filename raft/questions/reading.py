@@ -58,7 +58,8 @@ def read_question_file(path: Path) -> QuestionFile:
     A folder is a dataset of the library `datasets`; `.csv` and `.tsv` are tables; all else is JSON Lines, or in
     `.json` one object or list. The first row tells what JSON holds: `data` is SQuAD, `messages` a chat log, and all
     else questions with `id`, `question` and `answers`, where known `document_ids` and `context`, and `"unanswerable":
-    true` in place of answers where the documents do not answer it. Other fields are left alone.
+    true` in place of answers where the documents do not answer it, or `"all_of": true` where all of its answers are
+    wanted. Other fields are left alone.
 
     Raises InputError that names the first row that is not like that.
     """

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from raft.artifacts import hash_json
 from raft.errors import InputError
+from raft.text import normalise_answer
 from raft.types import Question
 
 # Each row with its place in the file ("line 3"), which messages and records name.
 Rows = Iterable[tuple[str, Mapping[str, Any]]]
 
 FIELDS = frozenset(
-    {"id", "question", "answers", "document_ids", "context", "contexts", "unanswerable", "kind", "choices"}
+    {"id", "question", "answers", "document_ids", "context", "contexts", "unanswerable", "kind", "choices", "all_of"}
 )
 
 
@@ -53,6 +54,8 @@ def question_row(question: Question) -> dict[str, Any]:
         row["kind"] = question.kind
     if question.choices:
         row["choices"] = list(question.choices)
+    if question.all_of:
+        row["all_of"] = True
     return row
 
 
@@ -78,6 +81,11 @@ def question_of(row: Mapping[str, Any], where: str, *, make_id: bool = False) ->
     if choices and not set(answers) <= set(choices):
         odd = next(answer for answer in answers if answer not in choices)
         raise InputError(f"{where}: its answer {odd!r} is none of its 'choices': write it as one of them")
+    all_of = row.get("all_of")
+    if not isinstance(all_of, bool | None):
+        raise InputError(f"{where}: 'all_of' must be true or false, not {all_of!r}: correct it")
+    if all_of:
+        _check_list(answers, choices, where)
     return Question(
         id=number,
         text=text,
@@ -88,7 +96,20 @@ def question_of(row: Mapping[str, Any], where: str, *, make_id: bool = False) ->
         kind=_string(row, "kind", where) if row.get("kind") else "",
         contexts=_strings(row, "contexts", where),
         choices=choices,
+        all_of=bool(all_of),
     )
+
+
+def _check_list(answers: Sequence[str], choices: Sequence[str], where: str) -> None:
+    """Whether all of these answers can be wanted of one question."""
+    if len(answers) < 2:
+        raise InputError(f"{where}: 'all_of' is for two answers or more, and it has {len(answers)}: leave it out")
+    if choices:
+        raise InputError(f"{where}: 'choices' are for one answer, and 'all_of' asks for several: leave one of them out")
+    alike: dict[str, str] = {}
+    for answer in answers:
+        if (first := alike.setdefault(normalise_answer(answer), answer)) is not answer:
+            raise InputError(f"{where}: of its answers {first!r} and {answer!r} are the same: with 'all_of' keep one")
 
 
 def with_one_answer(row: Mapping[str, Any], where: str) -> dict[str, Any]:

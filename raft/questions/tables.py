@@ -87,9 +87,10 @@ def _fields(cells: Mapping[str, str], where: str) -> dict[str, Any]:
     for name in ("answers", "document_ids", "contexts", "choices"):
         if name in filled:
             row[name] = [part.strip() for part in filled[name].split(_BETWEEN)]
-    if "unanswerable" in filled:
-        # What is neither goes on as it is, to be named in the message.
-        row["unanswerable"] = _FLAGS.get(filled["unanswerable"].lower(), filled["unanswerable"])
+    for name in ("unanswerable", "all_of"):
+        if name in filled:
+            # What is neither goes on as it is, to be named in the message.
+            row[name] = _FLAGS.get(filled[name].lower(), filled[name])
     return with_one_answer(row, where)
 
 

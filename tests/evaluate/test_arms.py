@@ -9,6 +9,7 @@ import pytest
 from raft.errors import InputError
 from raft.evaluate.answering import Respondent
 from raft.evaluate.arms import FEW_SHOT, ORACLE, Shown, arms_for, cases_for, read_arm
+from raft.evaluate.noting import Noted
 from raft.journal import Journal
 from raft.models.generator import Decoding
 from raft.progress import Silent
@@ -31,7 +32,7 @@ def answers(arms: Iterable[Arm], harbour: Any, models: Any, folder: Path, **show
     hits = harbour.retrieve([question.text for question in QUESTIONS], 2)
     retrieved = {q.id: tuple(hit.passage for hit in found) for q, found in zip(QUESTIONS, hits, strict=True)}
     with Journal(folder / "journal.jsonl") as journal:
-        respondents = {name: Respondent(model, name, DECODING, journal) for name, model in models.items()}
+        respondents = {name: Respondent(Noted(model, name, DECODING, journal)) for name, model in models.items()}
         return [
             prediction
             for arm in arms

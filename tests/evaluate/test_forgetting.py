@@ -252,11 +252,11 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from conftest import QUESTIONS, Harbour, RuleModel
-from raft.evaluate import Contest, Loaders, answering, evaluate
+from raft.evaluate import Contest, Loaders, evaluate, noting
 from raft.recipe import EvaluateSettings
 
 folder = Path(sys.argv[2])
-answering._CHUNK = 5
+noting._CHUNK = 5
 calls = 0
 
 class Mortal(RuleModel):
@@ -286,7 +286,7 @@ def test_answers_that_were_given_before_a_kill_are_not_asked_for_again(
     assert child.returncode == -signal.SIGKILL, child.stderr
     lines = (tmp_path / ".evaluation.journal.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 5
-    monkeypatch.setattr("raft.evaluate.answering._CHUNK", 5)
+    monkeypatch.setattr("raft.evaluate.noting._CHUNK", 5)
     prompts: list[str] = []
     plain = world.load
 

@@ -1,6 +1,7 @@
 """A judge's failures are its own: never a score, and never a difference between arms."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ import pytest
 
 from raft.artifacts import read_jsonl, read_manifest
 from raft.errors import InputError, ModelError
-from raft.evaluate.judging import judge_all
+from raft.evaluate import Loaders, evaluate
+from raft.evaluate.judging import JUDGEMENT, judge_all
 from raft.evaluate.metrics import score_all
+from raft.evaluate.noting import Noted
 from raft.models.generator import Decoding, Generation
-from raft.progress import Advance, Silent
+from raft.progress import Advance, Progress, Silent
 from raft.prompts import Prompt, PromptStyle, parse_judgement
 from raft.types import Prediction, Question
 
@@ -50,8 +53,9 @@ def said(id_: str, arm: str, answer: str, abstained: bool = False) -> Prediction
     return Prediction(id_, arm, (), "", "", answer, (), abstained, 0.0)
 
 
-def judged(predictions: list[Prediction], judge: RuleJudge) -> tuple[dict[tuple[str, str], float], int, int]:
-    found = judge_all(QUESTIONS, predictions, score_all(QUESTIONS, predictions), judge, Silent())
+def judged(predictions: list[Prediction], judge: RuleJudge | Noted) -> tuple[dict[tuple[str, str], float], int, int]:
+    model = judge if isinstance(judge, Noted) else Noted(judge, "id", JUDGEMENT, None)
+    found = judge_all(QUESTIONS, predictions, score_all(QUESTIONS, predictions), model, Silent())
     values = {
         (s.question_id, s.arm): s.metrics["judged_correct"] for s in found.scores if "judged_correct" in s.metrics
     }
@@ -127,3 +131,55 @@ def test_the_embedded_model_is_no_judge(world: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot judge"):
         world.evaluate(tmp_path / "e", models={}, settings=settings)
     assert world.loaded == []
+
+
+def test_of_many_answers_only_those_are_unjudged_on_which_the_judge_fails() -> None:
+    questions = {f"q{n}": Question(f"q{n}", "Which colour?", ("red",)) for n in range(300)}
+    broken = {"q7", "q120", "q299"}
+    predictions = [said(id_, "rag", "broken" if id_ in broken else f"reddish {id_}") for id_ in questions]
+    scores = score_all(questions, predictions)
+    found = judge_all(questions, predictions, scores, Noted(RuleJudge(lenient), "id", JUDGEMENT, None), Silent())
+    # Equal answers to equal questions are one.
+    assert (found.asked, found.failed) == (298, 1)
+    assert {one.question_id for one in found.scores if "judged_correct" not in one.metrics} == broken
+
+
+class Dying(Silent):
+    """A display that takes its process down after so many verdicts."""
+
+    def __init__(self, verdicts: int) -> None:
+        self.left = verdicts
+
+    @contextmanager
+    def task(self, label: str, total: int) -> Iterator[Advance]:
+        def advance(count: int) -> None:
+            self.left -= count if label == "Judge answers" else 0
+            if self.left < 0:
+                raise KeyboardInterrupt
+
+        yield advance
+
+
+@pytest.mark.parametrize(("verdicts", "left"), [(0, 9), (16, 0)])
+def test_an_evaluation_that_is_killed_while_it_judges_asks_for_no_verdict_twice(
+    world: Any, tmp_path: Path, verdicts: int, left: int
+) -> None:
+    settings = world.settings.model_copy(update={"judge": "openai:judge@http://localhost:1/v1"})
+    contest, arms = world.contest(settings=settings), world.load
+
+    def run(out: Path, progress: Progress) -> int:
+        judge = RuleJudge(lambda answer: "CORRECT" if "I think" in answer else "INCORRECT")
+        load = lambda name, adapter: judge if name.startswith("openai:") else arms(name, adapter)  # noqa: E731
+        try:
+            evaluate(contest, out, progress, Loaders(world.open_index, load))
+        except KeyboardInterrupt:
+            assert not out.exists()
+        return len(judge.prompts)
+
+    whole, out = tmp_path / "whole" / "evaluation", tmp_path / "killed" / "evaluation"
+    assert run(whole, Silent()) == 25
+    assert run(out, Dying(verdicts)) == 25 - left
+    assert run(out, Silent()) == left
+    assert [path.name for path in out.parent.iterdir()] == ["evaluation"]
+    for path in whole.iterdir():
+        assert (out / path.name).read_bytes() == path.read_bytes()

@@ -1,9 +1,11 @@
 """Metrics by hand-worked values, published examples and a second statement of SQuAD's rules."""
 
 import collections
+import json
 import random
 import re
 import string
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE
 from raft.text import exact_match, token_f1
 from raft.types import Passage, Prediction, Question, Quote, ScoredPassage
 
+HERE = Path(__file__).parent
 QUESTION = Question("q", "How often?", ("every 30 minutes", "twice an hour"), ("a.md", "b.md"))
 
 
@@ -136,3 +139,12 @@ def test_exact_match_and_f1_are_squads_on_a_thousand_rows() -> None:
         assert token_f1(answer, tuple(accepted)) == pytest.approx(theirs[1]), (answer, accepted)
         exact += int(theirs[0])
     assert 50 < exact < 950  # both outcomes were put to the test
+
+
+def test_rouge_l_is_that_of_googles_package() -> None:
+    """Stored, because the package brings nltk and absl: `rouge_table.py` says how they were made."""
+    rows = [json.loads(line) for line in (HERE / "rouge_l.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == 412
+    assert {0.0, 1.0} < {row["rouge_l"] for row in rows}
+    wrong = [row for row in rows if rouge_l(row["answer"], row["accepted"]) != pytest.approx(row["rouge_l"], abs=1e-12)]
+    assert wrong == []

@@ -10,13 +10,8 @@ from typing import Any
 import pytest
 
 from raft.errors import ArtifactError
-from raft.evaluate import Loaders, answering, evaluate
-from raft.evaluate.answering import Case, Respondent
+from raft.evaluate import Loaders, evaluate, noting
 from raft.journal import Journal
-from raft.models.generator import Decoding, Generation
-from raft.progress import Silent
-from raft.prompts import PromptStyle
-from raft.types import Question
 
 # Three prompts a chunk: twenty chunks for the ten questions of the harbour, and many places to die.
 CHUNK = 3
@@ -25,11 +20,11 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from conftest import QUESTIONS, RULES, Harbour, RuleModel
-from raft.evaluate import Contest, Loaders, answering, evaluate, verb
+from raft.evaluate import Contest, Loaders, evaluate, noting, verb
 from raft.recipe import EvaluateSettings
 
 folder, moment = Path(sys.argv[2]), int(sys.argv[3])
-answering._CHUNK = %d
+noting._CHUNK = %d
 calls = 0
 
 def die(*arguments):
@@ -74,7 +69,7 @@ class Counting:
 @pytest.fixture
 def finish(world: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], tuple[dict[str, bytes], int]]:
     """Runs to the end in this process: the bytes of every file, and how many prompts had to be answered for it."""
-    monkeypatch.setattr(answering, "_CHUNK", CHUNK)
+    monkeypatch.setattr(noting, "_CHUNK", CHUNK)
 
     def run(out: Path) -> tuple[dict[str, bytes], int]:
         counting = Counting(world)
@@ -139,32 +134,3 @@ def test_two_evaluations_at_once_into_one_folder_are_refused(world: Any, tmp_pat
         with pytest.raises(ArtifactError, match="in use by another process"):
             finish(tmp_path / "evaluation")
     finish(tmp_path / "evaluation")
-
-
-class Endpoint:
-    """Says the prompt again."""
-
-    name, style, asked = "openai:m@http://localhost:1/v1", PromptStyle.CHAT, 0
-
-    def generate(self, prompts: Any, *_: Any) -> list[Generation]:
-        self.asked += len(prompts)
-        return [Generation(prompt.text, 0.5) for prompt in prompts]
-
-
-def test_of_an_endpoint_only_what_is_missing_is_paid_for_again(harbour: Any, tmp_path: Path) -> None:
-    passages = tuple(harbour.passages[:1])
-    cases = [Case("ours", Question(f"q{n}", f"pier {n}?"), passages) for n in range(6)]
-    path = tmp_path / "journal.jsonl"
-
-    def ask() -> tuple[list[str], int]:
-        model = Endpoint()
-        with Journal(path) as journal:
-            said = Respondent(model, "id", Decoding(), journal).answer(cases, Silent(), "")
-        return [one.text for one in said], model.asked
-
-    whole, asked = ask()
-    assert asked == 6
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join(lines[:2] + lines[4:]))
-    assert ask() == (whole, 2)
-    assert ask() == (whole, 0)

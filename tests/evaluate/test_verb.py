@@ -136,6 +136,7 @@ def test_rows_join_by_id_and_hold_what_the_design_names(world: Any, tmp_path: Pa
     assert set(predictions[0]) == {
         "question_id", "arm", "passage_ids", "prompt", "text", "answer", "quotes", "abstained", "seconds",
         "likelihood",
+        "held_to_labels",
     }  # fmt: skip
     assert [(row["question_id"], row["arm"]) for row in predictions] == [
         (row["question_id"], row["arm"]) for row in scores

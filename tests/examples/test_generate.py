@@ -117,6 +117,7 @@ def test_brought_questions_get_their_passage_from_the_named_document_or_by_searc
         {"id": "b", "question": "How heavy may a load on the Grappel G5 be?", "answers": ["2.2 tonnes"]},
         {"id": "c", "question": "Who painted the Tessaly?", "answers": [], "unanswerable": True},
         {"id": "d", "question": "How deep is the Sound?", "answers": ["41 fathoms"], "document_ids": ["pumps.md"]},
+        {"id": "e", "question": "Where do the Merrows stop?", "answers": ["36 bar", "40 bar"], "all_of": True},
     )
     chosen = ExampleSettings(num_distractors=1, oracle_fraction=1, validation_fraction=0, test_fraction=0)
     generate_examples(notes_index, tmp_path / "out", path, chosen)
@@ -126,7 +127,10 @@ def test_brought_questions_get_their_passage_from_the_named_document_or_by_searc
     assert made["b"]["provenance"] == {"source": "given", "evidence": "found by search"}
     assert made["b"]["document_ids"] == ["winches.txt"]
     assert made["c"]["kind"] == "unanswerable"
-    assert [row["question_id"] for row in rows(tmp_path / "out", "rejected.jsonl")] == ["d"]
+    assert {row["question_id"]: row["reason"] for row in rows(tmp_path / "out", "rejected.jsonl")} == {
+        "d": "no passage of its documents holds an answer",
+        "e": "it wants several answers, and a target gives one",
+    }
     splits = {row["document_id"]: row["split"] for row in rows(tmp_path / "out", "splits.jsonl")}
     assert {document for document, split in splits.items() if split == "train"} == {"pumps.md", "winches.txt"}
     assert set(splits.values()) == {"train", "unseen"}

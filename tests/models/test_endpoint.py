@@ -1,81 +1,28 @@
 """Models behind an endpoint, against a small server on this machine that speaks chat completions."""
 
 import json
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chat_endpoint import Endpoint, completion, serving
 
 from raft.errors import LimitError, ModelError
 from raft.journal import Journal
 from raft.models.calls import Calls, Limits, Spending
-from raft.models.endpoint import KEY_VARIABLE, EndpointGenerator
+from raft.models.endpoint import KEY_VARIABLE
 from raft.models.generator import Decoding, Generator, load_generator
 from raft.prompts import Prompt, PromptStyle, closed_book_prompt
 
 
-@dataclass
-class Endpoint:
-    """Answers with `faults` first, each a status and a body, then with the words of the last message."""
-
-    url: str = ""
-    faults: list[tuple[int, dict[str, Any] | bytes]] = field(default_factory=list)
-    headers: dict[str, str] = field(default_factory=dict)
-    slept: list[float] = field(default_factory=list)
-    asked: list[dict[str, Any]] = field(default_factory=list)
-    keys: set[str | None] = field(default_factory=set)
-
-    def load(self) -> EndpointGenerator:
-        generator = load_generator(f"openai:some/model@{self.url}")
-        assert isinstance(generator, EndpointGenerator)
-        return generator
-
-
-def completion(text: object, reason: str = "stop") -> dict[str, Any]:
-    choice = {"index": 0, "finish_reason": reason, "message": {"role": "assistant", "content": text}}
-    usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
-    return {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
-
-
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    state, lock = Endpoint(), threading.Lock()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with lock:
-                state.asked.append(body)
-                state.keys.add(self.headers["Authorization"])
-                status, reply = (
-                    state.faults.pop(0) if state.faults else (200, completion(body["messages"][-1]["content"]))
-                )
-            raw = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "text/html" if isinstance(reply, bytes) else "application/json")
-            for name, value in state.headers.items() if status != 200 else ():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(raw)))
-            self.end_headers()
-            self.wfile.write(raw)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
+    state = Endpoint()
     monkeypatch.setattr("raft.models.endpoint._pause", lambda seconds, _: state.slept.append(seconds))
     monkeypatch.setenv(KEY_VARIABLE, "sk-test-only")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}/v1"
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(state):
+        yield state
 
 
 def prompt(question: str) -> Prompt:

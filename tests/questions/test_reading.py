@@ -43,12 +43,14 @@ def test_questions_keep_the_order_of_their_file_and_other_fields_are_left_alone(
         tmp_path / "q.jsonl",
         '{"id": "b", "question": "B?", "answers": ["x", "y"], "asked_by": "Ilse"}',
         '{"id": "c", "question": "C?", "answers": ["x"], "choices": ["x", "y"]}',
+        '{"id": "d", "question": "D?", "answers": ["x", "y"], "all_of": true}',
         "",
         '{"id": "a", "question": "A?", "answers": [], "unanswerable": true, "document_ids": []}',
     )
     assert read_questions(path) == [
         Question("b", "B?", ("x", "y")),
         Question("c", "C?", ("x",), choices=("x", "y")),
+        Question("d", "D?", ("x", "y"), all_of=True),
         Question("a", "A?", unanswerable=True),
     ]
 
@@ -72,6 +74,17 @@ def test_questions_keep_the_order_of_their_file_and_other_fields_are_left_alone(
             "its answer 'x' is none of its 'choices'",
         ),
         ('{"id": "1", "question": "Q?", "answers": ["x"], "choices": "x"}', "'choices' must be a list"),
+        ('{"id": "1", "question": "Q?", "answers": ["x", "y"], "all_of": "yes"}', "'all_of' must be true or false"),
+        ('{"id": "1", "question": "Q?", "answers": ["x"], "all_of": true}', "two answers or more, and it has 1"),
+        ('{"id": "1", "question": "Q?", "unanswerable": true, "all_of": true}', "two answers or more, and it has 0"),
+        (
+            '{"id": "1", "question": "Q?", "answers": ["x", "y", "The X."], "all_of": true}',
+            "of its answers 'x' and 'The X.' are the same",
+        ),
+        (
+            '{"id": "1", "question": "Q?", "answers": ["x", "y"], "choices": ["x", "y"], "all_of": true}',
+            "'choices' are for one answer",
+        ),
         ('["id"]', "expected a JSON object"),
         ("{", "not valid JSON"),
     ],

@@ -37,6 +37,11 @@ def test_a_table_holds_all_that_a_question_has(tmp_path: Path) -> None:
     )
     closed = table(tmp_path / "closed.csv", "id,question,answers,choices", "d,Which end?,aft,fore|aft")
     assert read_questions(closed) == [Question("d", "Which end?", ("aft",), choices=("fore", "aft"))]
+    several = table(tmp_path / "list.csv", "id,question,answers,all_of", "e,Which ends?,aft|fore,yes", "f,Who?,Ilse,")
+    assert read_questions(several) == [
+        Question("e", "Which ends?", ("aft", "fore"), all_of=True),
+        Question("f", "Who?", ("Ilse",)),
+    ]
     assert read_questions(path) == [
         Question("a", "How far, and when?", ("12 miles", "noon"), ("log.md", "map.md"), "It is 12 miles,\nat noon."),
         Question("b", "Why?", unanswerable=True),

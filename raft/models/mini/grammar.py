@@ -13,11 +13,14 @@ from enum import Enum, auto
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from raft.models.generator import Decoding
 from raft.prompts import ANSWER, ASK, BEGIN_QUOTE, CONTROL_TOKENS, END_QUOTE, QUESTION, RECALL, Prompt, shown_texts
 from raft.text import Source
 
 # More quotes than this, or answers longer than this, are loops.
 _MOST_QUOTES, _LONGEST_ANSWER, _LONGEST_RECALLED = 3, 20, 80
+# Tokens that an output with choices is left to end its quote, which may be amid a word, and to begin its answer.
+_HURRY = 10
 # Answers that begin this near to each other are about the same thing.
 _APART = 4
 
@@ -43,6 +46,7 @@ class _Place(Enum):
     QUOTE = auto()
     ASKED_ANSWER = auto()
     CITED_ANSWER = auto()
+    CHOICE = auto()
     FREE = auto()
 
 
@@ -70,7 +74,7 @@ class _Run:
 
 
 @dataclass
-class _Output:
+class Output:
     """What one prompt allows, and how far its output has come."""
 
     grammar: Grammar
@@ -83,10 +87,16 @@ class _Output:
     quotes: int = 0
     run: _Run = field(default_factory=lambda: _Run(_Words((), (), (), -1), []))
     question: list[int] = field(default_factory=list)
+    # The tokens after which it must come to its answer; None where it has no choices, and is free to be cut off.
+    latest: int | None = None
+    length: int = 0
 
     def advance(self, token: int) -> None:
         """Take note of the token that was written last."""
         grammar = self.grammar
+        self.length += 1
+        if self.place is _Place.CHOICE:
+            return
         if self.place is _Place.FREE:
             self.question.append(token)
             return
@@ -111,9 +121,16 @@ class _Output:
     def allowed(self, scores: torch.Tensor) -> list[int] | None:
         """The tokens that may come next; None where any but a control token may. scores: (vocabulary)."""
         grammar = self.grammar
+        late = self.latest is not None and self.length >= self.latest
         match self.place:
             case _Place.FREE:
                 return None
+            case _Place.CHOICE:
+                return [grammar.eos]
+            case _Place.BEGIN if late:
+                return [grammar.answer]
+            case _Place.QUOTE if late and (self.recalls or self.run.may_end()):
+                return [grammar.end]
             case _Place.BEGIN:
                 quotable = [] if self.asks or self.quotes == _MOST_QUOTES else range(len(self.passages))
                 if self.recalls and self.quotes < _MOST_QUOTES:
@@ -147,11 +164,27 @@ class _Output:
         """Whether the answer mark, written next, would begin a refusal: passages are shown and none is quoted."""
         return self.place is _Place.BEGIN and bool(self.passages) and not self.asks and self.quotes == 0
 
+    @property
+    def must_cite(self) -> bool:
+        """Whether the answer is to be words of what was quoted, so that it cannot be a refusal."""
+        return self.quotes > 0 and not self.recalls
+
+    def answered(self, row: Sequence[int]) -> int | None:
+        """How many tokens of the finished output come before its choice; None where it has none or was cut off."""
+        chooses = self.latest is not None and self.grammar.answer in row
+        return row.index(self.grammar.answer) + 1 if chooses else None
+
     def _begin_answer(self) -> None:
-        """A question is asked about words of its passage, and an answer that cites a passage is words of it."""
+        """A question is asked about words of its passage, and an answer that cites a passage is words of it.
+
+        One of several choices is left to whoever weighs them: the output ends at its mark.
+        """
+        if self.latest is not None:
+            self.place = _Place.CHOICE
+            return
         if self.asks and self.passages:
             self.place, words = _Place.ASKED_ANSWER, self.passages[0]
-        elif self.quotes and not self.recalls:
+        elif self.must_cite:
             self.place, words = _Place.CITED_ANSWER, self.run.words
         else:
             self.place = _Place.FREE
@@ -210,7 +243,7 @@ class Grammar:
         self.numbers = [ids[f"[{n}]"] for n in range(1, 17)]
         self.recallable = [token for token in range(len(tokenizer)) if token not in ids.values() or token == self.end]
 
-    def output(self, prompt: Prompt, turn: int = 0, spare: int = 0) -> _Output:
+    def output(self, prompt: Prompt, turn: int = 0, spare: int = 0) -> Output:
         """A fresh output for one prompt. turn: how often it was given before, where a question is to be written.
 
         spare: tokens of room beyond what is usual: whoever gives more wants longer answers, such as calls of an API.
@@ -218,7 +251,9 @@ class Grammar:
         passages = [self._words(text) for text in shown_texts(prompt)]
         recalls = self._recalls_quotes and prompt.user[0].text == RECALL
         asks = prompt.user[0].text == ASK
-        return _Output(self, passages, asks, turn, recalls, _LONGEST_ANSWER + (0 if asks else max(0, spare)))
+        longest = _LONGEST_ANSWER + (0 if asks else max(0, spare))
+        latest = Decoding().max_new_tokens + spare - _HURRY if prompt.choices else None
+        return Output(self, passages, asks, turn, recalls, longest, latest=latest)
 
     def _words(self, text: str) -> _Words:
         encoded = self._tokenizer(
@@ -236,7 +271,7 @@ class Grammar:
 class KeepToForm:
     """A logits processor for one batch: minus infinity for every token that the form does not allow next."""
 
-    def __init__(self, outputs: Sequence[_Output]) -> None:
+    def __init__(self, outputs: Sequence[Output]) -> None:
         self._outputs = outputs
         self._begun = False
 

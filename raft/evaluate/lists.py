@@ -1,0 +1,75 @@
+"""Questions that want several answers: the items that an answer names, matched with those that are wanted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from raft.evaluate.values import value_of
+from raft.text import Span, normalise_answer, token_f1
+
+# Between the items of a list: marks (no comma inside a number), words, bullets and the numbers of items.
+_BETWEEN = re.compile(r"[;\n]|,(?!\d)|(?<!\d),|(?:^|\s)(?:and|as well as|&|[-*•]|\d{1,2}[.)])(?=\s)", re.IGNORECASE)
+
+
+def named(answer: str, wanted: Sequence[str]) -> list[str]:
+    """The items of an answer in their order, each once.
+
+    It is parted at commas, semicolons, bullets and "and", but not inside words that are a wanted item as they stand:
+    "May 3, 1987" and "Trinidad and Tobago" are one each where they are wanted.
+    """
+    parts = _parts(answer)
+    items: list[str] = []
+    at = 0
+    while at < len(parts):
+        runs = ((end, answer[parts[at][0] : parts[end - 1][1]]) for end in range(len(parts), at, -1))
+        end, item = next(((e, run) for e, run in runs if any(same(run, one) for one in wanted)), (at + 1, ""))
+        items.append(item or answer[slice(*parts[at])])
+        at = end
+    once: dict[str, str] = {}
+    for item in items:
+        once.setdefault(normalise_answer(item), item)
+    # What is left of an article or a mark is no item.
+    return [item for key, item in once.items() if key]
+
+
+def _parts(answer: str) -> list[Span]:
+    edges = [0, *(edge for found in _BETWEEN.finditer(answer) for edge in found.span()), len(answer)]
+    spans = zip(edges[::2], edges[1::2], strict=True)
+    trimmed = ((s + len(answer[s:e]) - len(answer[s:e].lstrip()), s + len(answer[s:e].rstrip())) for s, e in spans)
+    return [(start, end) for start, end in trimmed if start < end]
+
+
+def same(item: str, other: str) -> bool:
+    """Whether two items are one: equal after `normalise_answer`, or numbers or dates of one value."""
+    value = value_of(item)
+    return normalise_answer(item) == normalise_answer(other) or (value is not None and value == value_of(other))
+
+
+def list_scores(answer: str, wanted: Sequence[str]) -> tuple[float, float, float, float]:
+    """Exact match, precision, recall and F1 of the items that an answer names, each 0 to 1.
+
+    Exact: all wanted items and nothing else. Of the others, each item is matched with one wanted item at most, so that
+    their likeness is largest in all (Dua et al. 2019, DROP, section 5): 1 for the same, else their token F1, but 0 for
+    numbers and dates that differ.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    items = named(answer, wanted)
+    if not items:
+        return 0.0, 0.0, 0.0, 0.0
+    likeness = np.array([[_likeness(item, one) for one in wanted] for item in items])
+    total = float(likeness[linear_sum_assignment(likeness, maximize=True)].sum())
+    alike = np.array([[same(item, one) for one in wanted] for item in items])
+    exact = len(items) == len(wanted) and bool(alike.any(axis=0).all() and alike.any(axis=1).all())
+    return float(exact), total / len(items), total / len(wanted), 2 * total / (len(items) + len(wanted))
+
+
+def _likeness(item: str, other: str) -> float:
+    if same(item, other):
+        return 1.0
+    if value_of(item) is not None and value_of(other) is not None:
+        return 0.0
+    return token_f1(item, (other,))

@@ -1,0 +1,186 @@
+"""Arms and judges behind an endpoint: kept busy, and never paid for the same answer twice."""
+
+import json
+import math
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chat_endpoint import Endpoint, last_words, serving
+
+from raft.errors import ModelError
+from raft.evaluate.answering import Case, Respondent
+from raft.evaluate.judging import JUDGEMENT, judge_all
+from raft.evaluate.metrics import score_all
+from raft.evaluate.noting import Models
+from raft.journal import Journal
+from raft.models.generator import Decoding, Generation
+from raft.progress import Silent
+from raft.prompts import ANSWER, Prompt
+from raft.types import Prediction, Question
+
+CASES = [Case("ours", Question(f"q{n}", f"Which pier is number {n}?", ("none",)), None) for n in range(90)]
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    monkeypatch.setattr("raft.models.endpoint._pause", lambda *_: None)
+    with serving(Endpoint()) as state:
+        yield state
+
+
+def answers(endpoint: Endpoint, path: Path, cases: list[Case] = CASES) -> list[str]:
+    with Journal(path) as journal:
+        model = Models(journal).open(endpoint.name, None, "id", Decoding())
+        return [one.text for one in Respondent(model).answer(cases, Silent(), "")]
+
+
+def test_an_endpoint_has_as_many_calls_under_way_as_its_pace_allows(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a busy machine calls take longer for no fault of the endpoint.
+    monkeypatch.setattr("raft.models.pace._SLOWER", math.inf)
+    together, changed, served = 40, threading.Condition(), [0, 0]
+
+    def rule(body: dict[str, Any]) -> str:
+        with changed:
+            served[0] += 1
+            # The pace allows 64 at once after 1, 4 and 16 answers; until then 16 may be under way.
+            if served[0] > 1 + 4 + 16 + 16:
+                served[1] += 1
+                changed.notify_all()
+                assert changed.wait_for(lambda: served[1] >= together, timeout=20)
+        return last_words(body)
+
+    endpoint.rule = rule
+    said = answers(endpoint, tmp_path / "journal")
+    assert said == [f"Question: Which pier is number {n}?" for n in range(90)]
+    assert served == [90, 53]
+
+
+def test_what_an_endpoint_answered_before_a_fault_is_not_asked_again(endpoint: Endpoint, tmp_path: Path) -> None:
+    whole = answers(endpoint, tmp_path / "other")
+    endpoint.asked.clear()
+    calls = []
+
+    def rule(body: dict[str, Any]) -> str:
+        calls.append(1)
+        if len(calls) == 30:
+            endpoint.faults = [(401, {"error": "no credit left"})] * 999
+        return last_words(body)
+
+    endpoint.rule = rule
+    with pytest.raises(ModelError, match="no credit left"):
+        answers(endpoint, tmp_path / "journal")
+    endpoint.faults, endpoint.rule = [], last_words
+    kept, refused = len(calls), len(endpoint.asked) - len(calls)
+    assert 30 <= kept < 90
+    assert answers(endpoint, tmp_path / "journal") == whole
+    assert len(endpoint.asked) == 90 + refused
+    assert answers(endpoint, tmp_path / "journal") == whole
+    assert len(endpoint.asked) == 90 + refused
+
+
+def test_a_judge_behind_an_endpoint_is_asked_for_each_verdict_once(endpoint: Endpoint, tmp_path: Path) -> None:
+    questions = {case.question.id: case.question for case in CASES}
+    predictions = [Prediction(id_, "rag", (), "", "", f"pier {id_}", (), False, 0.0) for id_ in questions]
+    scores = score_all(questions, predictions)
+
+    def judged() -> tuple[list[str], int]:
+        with Journal(tmp_path / "journal") as journal:
+            judge = Models(journal).open(endpoint.name, None, "id", JUDGEMENT)
+            found = judge_all(questions, predictions, scores, judge, Silent())
+        return [one.question_id for one in found.scores if one.metrics.get("judged_correct")], found.failed
+
+    def rule(body: dict[str, Any]) -> str:
+        # A reply without an end in sight for one answer; of the others those to even questions are right.
+        number = int(last_words(body).rpartition("pier q")[2])
+        return "x" if number == 33 else "CORRECT" if number % 2 == 0 else "INCORRECT"
+
+    endpoint.rule = rule
+    first = judged()
+    assert first == ([f"q{n}" for n in range(0, 90, 2)], 1)
+    assert len(endpoint.asked) == 90
+    assert judged() == first
+    assert len(endpoint.asked) == 90
+
+
+LABELLED = [
+    Case("ours", Question("q1", "Is pier 1 lit?", ("yes",)), None),
+    Case("ours", Question("q2", "Which end of pier 2 is lit?", ("aft",), choices=("fore", "aft")), None),
+    Case("ours", Question("q3", "Who lights pier 3?", ("Ada",)), None),
+]
+
+
+def labelled(endpoint: Endpoint, path: Path, hold: bool = True) -> list[tuple[str, bool | None]]:
+    with Journal(path) as journal:
+        model = Models(journal).open(endpoint.name, None, "id", Decoding())
+        said = Respondent(model, hold_to_labels=hold).answer(LABELLED, Silent(), "")
+    return [(one.text, one.held_to_labels) for one in said]
+
+
+def test_an_endpoint_is_told_the_labels_and_held_to_them_by_a_schema(endpoint: Endpoint, tmp_path: Path) -> None:
+    def rule(body: dict[str, Any]) -> str:
+        if "response_format" not in body:
+            return f"{ANSWER} Ada"
+        labels = body["response_format"]["json_schema"]["schema"]["properties"]["answer"]["enum"]
+        assert last_words(body).endswith("Choices:" + "".join(f"\n- {one}" for one in labels[:-1]))
+        return json.dumps({"quotes": "", "answer": labels[1]})
+
+    endpoint.rule = rule
+    assert labelled(endpoint, tmp_path / "journal") == [
+        (f"{ANSWER} no", True), (f"{ANSWER} aft", True), (f"{ANSWER} Ada", None),
+    ]  # fmt: skip
+    assert labelled(endpoint, tmp_path / "free", hold=False) == [(f"{ANSWER} Ada", None)] * 3
+
+
+def test_an_endpoint_that_takes_no_schema_or_ignores_it_is_not_said_to_be_held(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    endpoint.rule = lambda body: '{"quotes": "", "answer": "yes"}' if "Is" in last_words(body) else f"{ANSWER} aft."
+    ignored = [(f"{ANSWER} yes", True), (f"{ANSWER} aft.", False), (f"{ANSWER} aft.", None)]
+    assert labelled(endpoint, tmp_path / "journal") == ignored
+    endpoint.faults = [(400, {"error": "no such field"})]
+    refused = [(f"{ANSWER} yes", False), *ignored[1:]]
+    assert labelled(endpoint, tmp_path / "other") == refused
+
+
+def test_an_evaluation_says_which_arms_were_held_to_labels(world: Any, tmp_path: Path) -> None:
+    """Those of a local model that can be; the models by rule say what they like."""
+
+    load = world.load
+
+    def holding(name: str, folder: Path | None) -> Any:
+        model = load(name, folder)
+        if folder is None:
+            write = model.generate
+
+            def held(prompts: list[Prompt], *others: Any) -> list[Generation]:
+                written = zip(prompts, write(prompts, *others), strict=True)
+                return [replace(one, structured=True if prompt.choices else None) for prompt, one in written]
+
+            model.generate = held
+        return model
+
+    world.load = holding
+
+    def run(out: Path, **changes: Any) -> Any:
+        settings = world.settings.model_copy(update=changes)
+        made = world.evaluate(out, questions=questions, settings=settings)
+        return made.summary["held_to_labels"], (out / "report.md").read_text(encoding="utf-8")
+
+    lit = [Question(f"lit{n}", f"Is the lamp of pier {n} red?", ("no",), (f"{n}.md",)) for n in (1, 2)]
+    questions = [*world.questions, *lit]
+    held, report = run(tmp_path / "held")
+    assert held["rag"] == held["base"] == {"held": 2, "free": 0}
+    assert held["raft"] == held["dsf"] == {"held": 0, "free": 2}
+    assert "all: base, rag; none: dsf, dsf+rag, raft." in report
+    free, report = run(tmp_path / "free", hold_to_labels=False)
+    assert set(map(str, free.values())) == {"{'held': 0, 'free': 2}"}
+    questions = world.questions
+    none, report = run(tmp_path / "open")
+    assert none == {}
+    assert "decoding held" not in report
