@@ -117,7 +117,8 @@ def forgetting(
             p=p,
             corrected=corrected,
             shown=leaves_zero_out(change) and corrected <= 1 - change.confidence,
-            smallest=smallest_difference(change),
+            # Where every change is the same, resampling knows nothing of how much they vary.
+            smallest=smallest_difference(change) if change.standard_error else None,
             verdict=_verdict(name, source, change, corrected),
         )
     return Forgetting(source=source, questions=len(questions), before=intervals(base), models=models)
@@ -126,6 +127,8 @@ def forgetting(
 def _verdict(name: str, source: str, change: Estimate, corrected: float) -> str:
     about = "questions that have nothing to do with the documents" if source == EVERYDAY else f"questions of {source}"
     about = f"{change.n} {about}"
+    if change.mean == change.standard_error == 0:
+        return f"tuning {name} changed F1 on none of {about}"
     if not change.is_bounded:
         return f"tuning {name} changed F1 by {points(change.mean)} points on {about}, too few for an interval"
     interval = f"{100 * change.confidence:g} % interval"

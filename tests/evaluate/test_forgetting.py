@@ -73,9 +73,9 @@ def test_a_loss_a_gain_and_no_change_are_told_apart() -> None:
     loss = rf"tuning dsf cost 50\.0 F1 points {about}, 95 % interval {number} to {number}"
     assert re.fullmatch(loss, lost["verdict"])
     assert gained["verdict"].startswith(f"tuning raft gained 50.0 F1 points {about}, 95 % interval ")
-    assert same["verdict"] == (
-        f"no cost of tuning dsf-cot is shown {about}: F1 changed by 0.0 points, 95 % interval 0.0 to 0.0"
-    )
+    assert same["verdict"] == f"tuning dsf-cot changed F1 {about.replace('on', 'on none of', 1)}"
+    # Nothing varied, so nothing is known of what would show.
+    assert same["smallest"] is None
 
 
 def test_the_interval_is_that_of_paired_differences() -> None:
@@ -87,6 +87,9 @@ def test_the_interval_is_that_of_paired_differences() -> None:
     assert cost["difference"] == pytest.approx(1 / 40)
     assert (cost["low"], cost["shown"]) == (0, False)
     assert cost["high"] < 0.15
+    assert cost["verdict"].startswith("no cost of tuning dsf is shown on 40 questions that have nothing to do with ")
+    assert "F1 changed by 2.5 points, 95 % interval 0.0 to " in cost["verdict"]
+    assert cost["smallest"] > 0.025
     # The order of answers is no part of it.
     backwards = dict(reversed(changed.items()))
     again = forgetting(EVERYDAY, questions, said("base", half), {"dsf": said("dsf", backwards)}, RULER)
