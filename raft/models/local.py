@@ -64,7 +64,7 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
         kind = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
         # No other format than safetensors, and no code of the model's own: both can run anything when loaded.
         model: Any = kind.from_pretrained(
-            source, dtype=dtype or pick_dtype(device), trust_remote_code=False, use_safetensors=True
+            source, dtype=dtype or _writing_dtype(config, device), trust_remote_code=False, use_safetensors=True
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -74,6 +74,13 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return LoadedModel(name, model.to(device).eval(), codec_of(tokenizer, config), context_of(config))
+
+
+def _writing_dtype(config: Any, device: torch.device) -> torch.dtype:
+    """float32 for the embedded model, whose few steps of writing gain nothing by less; it reads in what is fast."""
+    from raft.models.mini.modeling import MiniConfig
+
+    return torch.float32 if isinstance(config, MiniConfig) else pick_dtype(device)
 
 
 @contextmanager
@@ -106,7 +113,8 @@ class LocalGenerator:
         self._grammar = None
         self._pointing: Pointing | None = None
         if self.style is PromptStyle.COMPACT:
-            self._pointing = Pointing(loaded.model, loaded.codec.tokenizer, cites=variant != "raft-no-cot")
+            rough = pick_dtype(loaded.model.device)
+            self._pointing = Pointing(loaded.model, loaded.codec.tokenizer, rough, cites=variant != "raft-no-cot")
             bias = loaded.model.config.refusal_bias
             self._grammar = Grammar(loaded.codec.tokenizer, bias, recalls_quotes=variant == "dsf-cot")
 
@@ -129,14 +137,14 @@ class LocalGenerator:
         loaded = load_model(name, torch.float32 if device.type == "cpu" else None)
         with without_peft_noise():
             merged = PeftModel.from_pretrained(loaded.model, str(adapter)).merge_and_unload()
-        merged.to(pick_dtype(device))
+        merged.to(_writing_dtype(merged.config, device))
         return cls(LoadedModel(name, merged, loaded.codec, loaded.context_tokens), variant, calls, identity)
 
     def generate(
         self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
     ) -> list[Generation]:
         encoded = [tuple(self._loaded.codec.prompt_ids(prompt)) for prompt in prompts]
-        self._check_lengths(encoded, decoding)
+        self._check_lengths(prompts, encoded, decoding)
         made: list[Generation | None] = [None] * len(encoded)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(decoding.seed)
@@ -161,14 +169,18 @@ class LocalGenerator:
     def _reads(self, prompt: Prompt) -> bool:
         return self._pointing is not None and self._pointing.reads(prompt)
 
-    def _check_lengths(self, encoded: Sequence[tuple[int, ...]], decoding: Decoding) -> None:
-        longest = max((len(ids) for ids in encoded), default=0)
-        room = self._loaded.context_tokens - (0 if self._loaded.codec.seq2seq else decoding.max_new_tokens)
-        if longest > room:
-            raise TooLongError(
-                f"a prompt of {longest} tokens does not fit {self.name!r}, which has room for {room}: "
-                "show fewer passages (top_k, num_distractors) or index smaller ones (passage_tokens)"
-            )
+    def _check_lengths(self, prompts: Sequence[Prompt], encoded: Sequence[tuple[int, ...]], decoding: Decoding) -> None:
+        written = 0 if self._loaded.codec.seq2seq else decoding.max_new_tokens
+        for prompt, ids in zip(prompts, encoded, strict=True):
+            length, room = len(ids), self._loaded.context_tokens - written
+            # Passages that are read apart only have to fit one by one; labels are weighed behind all of them.
+            if self._pointing is not None and self._pointing.reads(prompt) and not prompt.choices:
+                length, room = self._pointing.longest_read(ids), self._loaded.context_tokens
+            if length > room:
+                raise TooLongError(
+                    f"a prompt of {length} tokens does not fit {self.name!r}, which has room for {room}: "
+                    "show fewer passages (top_k, num_distractors) or index smaller ones (passage_tokens)"
+                )
 
     def _kept(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:
         """What is written for a batch, or was by an earlier run.

@@ -1,6 +1,7 @@
 """Models on this machine: the same answers in any order, nothing cut, adapters put on."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from raft.errors import ModelError
 from raft.models.generator import Decoding, Generator, load_generator
-from raft.prompts import PromptStyle, ask_prompt, closed_book_prompt, passages_prompt
+from raft.prompts import PromptStyle, ask_prompt, closed_book_prompt, parse_answer, passages_prompt
 from raft.types import ShownPassage
 
 QUESTIONS = ["What stops at 36 bar?", "Who?", "When did the Tessaly run aground near Hask Landing?", "Who?"]
@@ -46,6 +47,19 @@ def test_a_prompt_that_does_not_fit_is_an_error_and_never_cut(mini: Generator) -
     passage = ShownPassage("p", "d", "", "word " * 1200, True)
     with pytest.raises(ModelError, match="does not fit"):
         mini.generate([passages_prompt("Who?", [passage], mini.style)], Decoding())
+
+
+def test_passages_that_mini_reads_apart_need_not_fit_together() -> None:
+    mini = load_generator("mini")
+    right = ShownPassage("p", "d", "", "The yard at Skerrivane was founded in 1871 by Ann Moore.", True)
+    others = [ShownPassage(f"p{n}", "d", "", f"Ropes of grade {n} were kept dry. " * 40, False) for n in range(9)]
+    prompts = [passages_prompt("Who founded the yard?", shown, mini.style) for shown in ([right], [*others, right])]
+    alone, together = mini.generate(prompts, Decoding())
+    assert together.prompt_tokens is not None and together.prompt_tokens > 1024
+    assert parse_answer(together.text).answer == parse_answer(alone.text).answer == "Ann Moore"
+    labelled = replace(prompts[1], choices=("Ann Moore", "nobody"))
+    with pytest.raises(ModelError, match="does not fit"):
+        mini.generate([labelled], Decoding())
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "t5"])

@@ -3,12 +3,15 @@
 import math
 from itertools import permutations
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch
 
 from raft.models.generator import Decoding
 from raft.models.local import LoadedModel, LocalGenerator, load_model
+from raft.models.mini import pointing
+from raft.models.mini.pointing import Pointing
 from raft.models.mini.reading import (
     Bounds,
     Form,
@@ -126,6 +129,20 @@ def test_the_likeliest_span_is_said_with_its_chance(seed: int) -> None:
     assert reading.log_probability == pytest.approx(-min(losses.values()), abs=1e-5)
     assert reading.quote is not None and reading.answer is not None
     assert reading.quote.first <= reading.answer.first and reading.answer.last <= reading.quote.last
+    best, second = sorted(losses.values())[:2]
+    assert 0 <= reading.margin <= second - best + 1e-5
+
+
+def test_the_margin_is_that_of_the_closest_decision() -> None:
+    one = Scores(*torch.tensor([[3.0, -9, -9], [0, 5, 0], [2, 0, 0], [0, 4, 1]]))
+    everywhere = bounds(3)
+    # Refusing at the log-odds of answering less a tenth; then another answer, and another end of the quote.
+    answering = float(one.first.logsumexp(0))
+    assert best_reading([one], [everywhere], answering - 0.1).margin == pytest.approx(0.1, abs=1e-4)
+    assert best_reading([one], [everywhere], answering + 0.2).margin == pytest.approx(0.2, abs=1e-4)
+    assert best_reading([one], [everywhere], -50.0).margin == pytest.approx(3.0, abs=1e-4)
+    unsure = one._replace(last=torch.tensor([0.0, 5.0, 4.5]))
+    assert best_reading([unsure], [everywhere], -50.0).margin == pytest.approx(0.5, abs=1e-4)
 
 
 def test_it_refuses_where_none_is_likelier_than_any() -> None:
@@ -211,3 +228,23 @@ def test_rows_are_learnt_through_the_collator(tiny_mini: Path) -> None:
     said = LocalGenerator(loaded).generate([asked, rows[1][0]], Decoding())
     assert parse_answer(said[0].text).answer == "45 bar" and parse_answer(said[0].text).quotes[0].number == 2
     assert parse_answer(said[1].text).abstained
+
+
+def test_what_a_rough_format_leaves_in_doubt_is_read_again(
+    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["bolts", "pumps", "paint", "steel", "water", "rope", "yard", "stops", "dries", "holds", "at", "of", "two"]
+    draw = Random(0)
+    texts = [" ".join(draw.choices(words, k=60)).capitalize() + "." for _ in range(40)]
+    prompts = [
+        passages_prompt("What stops the pump?", shown(*texts[at : at + 2]), loaded.codec.style) for at in range(39)
+    ]
+    ids = [loaded.codec.prompt_ids(prompt) for prompt in prompts]
+
+    def said(rough: torch.dtype) -> list[str]:
+        return [one.text for one in Pointing(loaded.model, loaded.codec.tokenizer, rough).answer(prompts, ids, 64)]
+
+    exact = said(torch.float32)
+    assert said(torch.bfloat16) == exact
+    monkeypatch.setattr(pointing, "_SURE", 0.0)
+    assert said(torch.bfloat16) != exact

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from raft.errors import ModelError
 from raft.models.generator import Decoding, Generation
 from raft.models.mini.modeling import MiniForCausalLM
-from raft.models.mini.reading import Bounds, Pair, Scores, Span, best_reading, pairs_of
+from raft.models.mini.reading import Bounds, Pair, Reading, Span, best_reading, pairs_of
 from raft.prompts import READ, REFUSAL, CitedQuote, Prompt, joined, plain_target, reasoned_target, shown_texts
 from raft.text import Source
 
@@ -21,6 +22,8 @@ from raft.text import Source
 _BATCH_TOKENS = 4_096
 # Answers that are longer than this are mistakes, unless somebody gives more room than is usual.
 _LONGEST_ANSWER, _LONGEST_QUOTE = 20, 64
+# Nats by which a reading in a rough format has to be preferred to be taken as it is.
+_SURE = 0.5
 # Tokens of an output that are neither quote nor answer.
 _MARKS = 4
 
@@ -45,19 +48,32 @@ class _Row(NamedTuple):
 class Pointing:
     """Answers prompts that show passages. cites: whether a quote goes before the answer."""
 
-    def __init__(self, model: MiniForCausalLM, tokenizer: PreTrainedTokenizerBase, cites: bool = True) -> None:
-        """Raises ModelError where the model has not learnt to point."""
+    def __init__(
+        self, model: MiniForCausalLM, tokenizer: PreTrainedTokenizerBase, rough: torch.dtype, cites: bool = True
+    ) -> None:
+        """rough: the fast format to read in first; what it leaves in doubt is read in that of the model.
+
+        Raises ModelError where the model has not learnt to point.
+        """
         if model.form is None:
             raise ModelError(
                 "the configuration of this mini names no form_marks: train it anew with scripts/train_mini"
             )
         self._model, self._form, self._tokenizer, self._cites = model, model.form, tokenizer, cites
+        self._rough = model
+        if model.dtype != rough:
+            self._rough = copy.deepcopy(model)
+            self._rough.to(rough)  # type: ignore[arg-type]  # transformers wraps it without its types
 
     def reads(self, prompt: Prompt) -> bool:
         """Whether a prompt shows passages to answer from."""
         return any(segment.text == READ and not segment.content for segment in prompt.user) and bool(
             shown_texts(prompt)
         )
+
+    def longest_read(self, ids: Sequence[int]) -> int:
+        """Tokens of a prompt that are read at once: of the question with the longest of its passages."""
+        return max((len(pair.ids) for pair in pairs_of(ids, self._form)), default=len(ids))
 
     @torch.inference_mode()
     def answer(self, prompts: Sequence[Prompt], encoded: Sequence[Sequence[int]], room: int) -> list[Generation]:
@@ -67,21 +83,31 @@ class Pointing:
             _Row(pairs_of(ids, self._form), [self._words(text) for text in shown_texts(prompt)])
             for prompt, ids in zip(prompts, encoded, strict=True)
         ]
-        made, at = [], 0
-        scores = self._model.read_pairs([pair for row in rows for pair in row.pairs], _BATCH_TOKENS)
-        for row in rows:
-            made.append(self._said(row, scores[at : at + len(row.pairs)], room))
-            at += len(row.pairs)
+        readings = self._read(self._rough, rows, room)
+        if self._rough is not self._model:
+            unsure = [place for place, reading in enumerate(readings) if reading.margin < _SURE]
+            again = self._read(self._model, [rows[place] for place in unsure], room)
+            for place, reading in zip(unsure, again, strict=True):
+                readings[place] = reading
+        made = [self._said(row, reading, room) for row, reading in zip(rows, readings, strict=True)]
         seconds = (time.perf_counter() - began) / max(len(rows), 1)
         return [
             Generation(text, seconds, len(ids), tokens, likelihood)
             for (text, tokens, likelihood), ids in zip(made, encoded, strict=True)
         ]
 
-    def _said(self, row: _Row, scores: Sequence[Scores], room: int) -> tuple[str, int, float]:
+    def _read(self, model: MiniForCausalLM, rows: Sequence[_Row], room: int) -> list[Reading]:
+        """What each row is to say, its pairs read beside those of all others."""
+        scores = model.read_pairs([pair for row in rows for pair in row.pairs], _BATCH_TOKENS)
+        made, at = [], 0
+        for row in rows:
+            bounds = [_bounds(pair, words, room) for pair, words in zip(row.pairs, row.words, strict=True)]
+            made.append(best_reading(scores[at : at + len(bounds)], bounds, self._model.config.refusal_bias))
+            at += len(bounds)
+        return made
+
+    def _said(self, row: _Row, reading: Reading, room: int) -> tuple[str, int, float]:
         """What is said to one prompt, its tokens, and its log-probability."""
-        bounds = [_bounds(pair, words, room) for pair, words in zip(row.pairs, row.words, strict=True)]
-        reading = best_reading(scores, bounds, self._model.config.refusal_bias)
         if reading.answer is None or reading.quote is None:
             return joined(plain_target(REFUSAL)), len(self._form.refusal) + 1, reading.log_probability
         said = self._text(row, reading.answer)

@@ -219,11 +219,15 @@ class Bounds:
 
 
 class Reading(NamedTuple):
-    """The best span of a row, with its quote and their log-probability; span None: it refuses."""
+    """The best span of a row, with its quote and their log-probability; span None: it refuses.
+
+    margin: by how many nats it was preferred to what would have been said instead, and an end of the quote to another.
+    """
 
     answer: Span | None
     quote: Span | None
     log_probability: float
+    margin: float
 
 
 def best_reading(scores: Sequence[Scores], bounds: Sequence[Bounds], refusal_bias: float) -> Reading:
@@ -233,17 +237,23 @@ def best_reading(scores: Sequence[Scores], bounds: Sequence[Bounds], refusal_bia
     """
     choices = _of_all(scores)
     everything, answering = float(choices.logsumexp(0)), float(choices[:-1].logsumexp(0))
+    decided = abs(refusal_bias - answering)
     best: Span | None = None
-    best_score = -torch.inf
+    best_score = second_score = -torch.inf
     for pair, bound in enumerate(bounds):
         table = _spans(scores[pair], bound)
-        place = int(table.argmax())
-        first, last = divmod(place, table.shape[1])
-        if float(table[first, last]) > best_score:
-            best, best_score = Span(pair, first, last), float(table[first, last])
+        values, places = table.flatten().topk(min(2, table.numel()))
+        for score, place in zip(values.tolist(), places.tolist(), strict=True):
+            if score > best_score:
+                first, last = divmod(place, table.shape[1])
+                best, best_score, second_score = Span(pair, first, last), score, best_score
+            else:
+                second_score = max(score, second_score)
     if best is None or refusal_bias > answering:
-        return Reading(None, None, -everything)
-    return Reading(best, _quote_around(best, scores[best.pair], bounds[best.pair]), best_score - everything)
+        return Reading(None, None, -everything, decided if best is not None else torch.inf)
+    quote, quote_margin = _quote_around(best, scores[best.pair], bounds[best.pair])
+    margin = min(decided, best_score - second_score, quote_margin)
+    return Reading(best, quote, best_score - everything, margin)
 
 
 def _spans(scores: Scores, bound: Bounds) -> Tensor:
@@ -256,12 +266,18 @@ def _spans(scores: Scores, bound: Bounds) -> Tensor:
     return table.masked_fill(~allowed, -torch.inf)
 
 
-def _quote_around(answer: Span, scores: Scores, bound: Bounds) -> Span:
-    """The likeliest quote that holds the answer."""
+def _quote_around(answer: Span, scores: Scores, bound: Bounds) -> tuple[Span, float]:
+    """The likeliest quote that holds the answer, and the margin of its ends."""
     place = torch.arange(len(scores.first), device=scores.first.device)
     longest = max(bound.longest_quote, answer.last - answer.first + 1)
     before = bound.begins & (place <= answer.first) & (place > answer.last - longest)
-    first = int(scores.quote_first.masked_fill(~before, -torch.inf).argmax())
+    first, of_first = _likeliest(scores.quote_first, before)
     after = bound.ends & (place >= answer.last) & (place < first + longest)
-    last = int(scores.quote_last.masked_fill(~after, -torch.inf).argmax())
-    return Span(answer.pair, first, last)
+    last, of_last = _likeliest(scores.quote_last, after)
+    return Span(answer.pair, first, last), min(of_first, of_last)
+
+
+def _likeliest(scores: Tensor, allowed: Tensor) -> tuple[int, float]:
+    """The place with the highest score of those that are allowed, and how far above the next one it is."""
+    values, places = scores.masked_fill(~allowed, -torch.inf).topk(min(2, len(scores)))
+    return int(places[0]), float(values[0] - values[-1]) if len(values) > 1 else torch.inf
