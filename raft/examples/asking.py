@@ -12,7 +12,7 @@ from raft.errors import ModelError
 from raft.examples.composing import Candidate, Reason
 from raft.examples.reading import READ_TOKENS, SAME_ANSWER_F1
 from raft.examples.spelling import respell
-from raft.examples.wording import asks_for, keeps_its_thread
+from raft.examples.wording import asks_for, keeps_its_thread, stands_alone
 from raft.index import Index
 from raft.models.generator import Decoding, Generation, Generator
 from raft.models.weights import public_name
@@ -111,10 +111,11 @@ def check_form(
         return Reason.REFERS_TO_PASSAGE
     if locate(parsed.answer, parsed.question) is not None:
         return Reason.ANSWER_IN_QUESTION
-    text = respell(parsed.question, passage.text)
+    text, answer = respell(parsed.question, passage.text), passage.text[slice(*span)]
+    if not stands_alone(text, answer):
+        return Reason.LEANS_ON_PASSAGE
     if normalise_answer(text) in seen:
         return Reason.DUPLICATE
-    answer = passage.text[slice(*span)]
     digest = hashlib.sha256(f"{passage.id}\x00{parsed.question}\x00{answer}".encode()).hexdigest()[:16]
     return Question(digest, text, (answer,), (passage.document_id,), kind="written")
 

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     NOT_OF_KIND = "not of the kind of question that was wanted"
     UNLIKELY = "a draft that its own writer finds unlikely"
     REFERS_TO_PASSAGE = "speaks of the passage instead of its subject"
+    LEANS_ON_PASSAGE = "a pronoun in it stands for what only the passage names"
     ANSWER_IN_QUESTION = "the question gives its answer away"
     ANSWER_NOT_IN_PASSAGE = "the answer is not in the passage"
     ANSWER_TOO_LONG = "the answer is too long"

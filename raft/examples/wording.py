@@ -1,4 +1,4 @@
-"""What questions and answers are like by their words: whether they keep their thread, fit each other, of what kind.
+"""What questions and answers are like by their words: whether they keep their thread, fit each other, stand alone.
 
 The kinds are told by English question words; a question in another language passes, and is of no kind.
 """
@@ -43,6 +43,26 @@ _NUMBER = re.compile(
     re.I,
 )
 _ONLY_NUMBER = re.compile(r"[\d\W]+$")
+_PERSON = re.compile(r"\b(?:he|him|his|himself|she|hers?|herself)\b", re.I)
+# "Is it safe to ...?", "What is it called when ...?": it stands for what follows.
+_THING = re.compile(
+    r"\b(?:it(?! (?:safe|possible|necessary|allowed|better|best|true|important|called|take|known|said|believed"
+    r"|determined|estimated|that|mean when)\b)|its|itself|they|them|theirs?|themselves)\b",
+    re.I,
+)
+# Not "These", which is a German noun.
+_POINTS_AWAY = re.compile(r"\b(?:(?i:this|those)|these(?! days))\b(?! (?:who|that|which)\b)")
+_ONLY_PRONOUN = re.compile(
+    r"\W*(?:he|him|his|she|hers?|it|its|they|them|theirs?|this|that|these|those|we|us|our|i|me|my|you|your"
+    r"|one|someone|some|others?|such|former|latter|who|which)\W*$",
+    re.I,
+)
+# What a word for a person can stand for: whoever is asked for, a name, or a noun behind its article.
+_SOMEBODY = re.compile(r"\b(?i:who|whom|whose)\b|(?<=\w )[A-Z]|\b(?i:the|an?|each|every|which) (?=\w+ )")
+_EMPTY_WORDS = (
+    "what who whom whose when where why which how is are was were be been do does did has have had can could will "
+    "would should may might must in on at of to for from by with about during after before and or that than"
+)
 # So many words in the same order twice are a writer that lost its thread.
 _REPEATED = 3
 
@@ -67,6 +87,24 @@ def asks_for(question: str, answer: str) -> bool:
     if _WHO.match(question):
         return not _ONLY_NUMBER.match(answer)
     return True
+
+
+def stands_alone(question: str, answer: str) -> bool:
+    """Whether question and answer can be understood without the passage, as far as their pronouns tell.
+
+    It says no only where that is plain: where nothing stands before "him" or "it" that it could be, where "this" points
+    out of the question, where the answer is a pronoun.
+    """
+    if question_word(question) == "other":
+        return True
+    if _POINTS_AWAY.search(question) or _ONLY_PRONOUN.match(answer):
+        return False
+    if (person := _PERSON.search(question)) and not _SOMEBODY.search(question[: person.start()]):
+        return False
+    if _PERSON.match(answer) and not re.search(r"\b(?i:who|whom|whose)\b|(?<=\w )[A-Z]", question):
+        return False
+    thing = _THING.search(question)
+    return thing is None or not set(re.findall(r"\w+", question[: thing.start()].lower())) <= set(_EMPTY_WORDS.split())
 
 
 def question_word(question: str) -> str:
