@@ -23,7 +23,7 @@ _BATCH_TOKENS = 4_096
 # Answers that are longer than this are mistakes, unless somebody gives more room than is usual.
 _LONGEST_ANSWER, _LONGEST_QUOTE = 20, 64
 # Nats by which a reading in a rough format has to be preferred to be taken as it is.
-_SURE = 0.5
+_SURE = 0.1
 # Tokens of an output that are neither quote nor answer.
 _MARKS = 4
 
