@@ -10,7 +10,7 @@ from random import Random
 from typing import NamedTuple
 
 from raft.errors import InputError
-from raft.examples.asking import Rejected, check_form, why_lost
+from raft.examples.asking import Rejected, check_form, said_as, why_lost
 from raft.examples.composing import Candidate, Reason
 from raft.examples.distractors import NEAR_DUPLICATE, overlap
 from raft.examples.splitting import Split
@@ -125,13 +125,13 @@ def write_kinds(
     if any(generation.structured is False for generation in written):
         progress.note(f"{public_name(writer.name)} takes no JSON Schema: it was asked for JSON in words alone")
     kept: list[Candidate] = []
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for asked, generation in zip(plan, written, strict=True):
         checked = _check_kind(asked.passage, generation.text, asked.kind, seen)
         if isinstance(checked, Reason):
             rejected.append((asked.passage, generation.text, why_lost(generation, checked)))
             continue
-        seen.add(normalise_answer(checked.text))
+        seen.add(said_as(checked))
         documents = dict.fromkeys([*checked.document_ids, *(passage.document_id for passage in asked.further)])
         provenance = {"source": "written", "model": public_name(writer.name), "kind": str(asked.kind)}
         provenance |= {"persona": asked.persona} if asked.persona else {}
@@ -140,7 +140,7 @@ def write_kinds(
     return kept, rejected
 
 
-def _check_kind(passage: Passage, written: str, kind: QuestionKind, seen: set[str]) -> Question | Reason:
+def _check_kind(passage: Passage, written: str, kind: QuestionKind, seen: set[tuple[str, str]]) -> Question | Reason:
     """The question that was written, or why it is none of its kind."""
     longest = _LONGEST_INSTRUCTION if kind is QuestionKind.PROCEDURE else _LONGEST_ANSWER
     checked = check_form(passage, parse_json_question(written), seen, longest)
@@ -172,7 +172,9 @@ def paraphrase(
         question, passage = candidate.question, candidate.oracle
         assert passage is not None
         parsed = parse_json_question(generation.text, question.answers[0])
-        checked = check_form(passage, parsed, seen, _LONGEST_INSTRUCTION)
+        checked = check_form(passage, parsed, (), _LONGEST_INSTRUCTION)
+        if not isinstance(checked, Reason) and normalise_answer(checked.text) in seen:
+            checked = Reason.DUPLICATE
         if isinstance(checked, Reason):
             rejected.append((passage, generation.text, why_lost(generation, checked)))
             continue
