@@ -3,20 +3,23 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import pytest
 
 from raft.artifacts import Stage, read_jsonl, verified
 from raft.errors import InputError
 from raft.examples import examples_fingerprint, generate_examples
-from raft.examples.asking import write_questions
+from raft.examples.asking import round_trip, write_questions
 from raft.examples.splitting import tuned_documents
+from raft.index import Index
 from raft.models.generator import Decoding, Generation
 from raft.progress import Advance, Silent
 from raft.prompts import Prompt, PromptStyle, joined, plain_target, question_target
 from raft.recipe import ExampleSettings
-from raft.types import Passage
+from raft.types import Passage, ScoredPassage
 
 SETTINGS = ExampleSettings(
     questions_per_passage=2, drafts=1, num_distractors=1, unseen_fraction=0.2, round_trip_depth=8
@@ -234,6 +237,31 @@ def test_the_likeliest_drafts_are_put_forward_and_the_others_listed() -> None:
     assert drafted(-0.01, 0.01, questions_per_passage=1) == (["2"], ["a draft that its own writer finds unlikely"] * 2)
     assert drafted(-0.2, 1.0, questions_per_passage=1)[0] == ["2"]
     assert drafted(-5.0, 1.0, questions_per_passage=1)[0] == []
+
+
+class Doubter(Drafter):
+    """A writer of one question with three answers, who reads the middle one."""
+
+    def _draft(self, prompt: str, row: int) -> Generation:
+        if prompt.startswith("<READ>"):
+            return Generation(joined(plain_target("beta")), 0.0)
+        word = re.findall(r"\w+", prompt)[-1 - row % 3]
+        return Generation(joined(question_target(word, "What stands there, of them all?")), 0.0, likelihood=-0.1)
+
+
+def test_of_a_question_with_several_answers_the_reader_says_which_is_right() -> None:
+    passage = Passage("p", "d", "", "Three words more: alpha beta gamma", 0, 34)
+    writer, settings = Doubter(0.0, 0.0), ExampleSettings(questions_per_passage=1, drafts=6)
+    candidates, rejected = write_questions([passage], writer, settings, 0, Silent())
+    assert [c.question.answers[0] for c in candidates] == ["gamma", "beta", "alpha"]
+    assert [str(reason) for _, _, reason in rejected] == ["the same question was asked before"] * 3
+    index = create_autospec(Index, instance=True)
+    index.retrieve.return_value = [[ScoredPassage(passage, 1.0)]] * 4
+    twice = [*candidates, replace(candidates[1], question=replace(candidates[1].question, id="again"))]
+    kept, failed = round_trip(twice, index, writer, settings, Silent())
+    assert [c.question.answers[0] for c in kept] == ["beta"]
+    reasons = [str(reason) for _, _, reason in failed]
+    assert reasons == ["the reader gives another answer"] * 2 + ["the same question was asked before"]
 
 
 def test_documents_alike_stand_in_one_split_and_the_file_of_splits_names_their_cluster(tmp_path: Path) -> None:
