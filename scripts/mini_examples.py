@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -31,7 +31,9 @@ from renaming import Renaming
 
 STYLE = PromptStyle.COMPACT
 # How often a paragraph is renamed, and a question of people or of a text shown where nothing answers it.
-RENAMED, REFUSED, REFUSED_OF_TEXT = 0.6, 0.35, 0.15
+RENAMED, REFUSED, REFUSED_OF_TEXT = 0.6, 0.5, 0.15
+# Characters of a text to go on with.
+CONTINUED = 700
 # The share of a question's words that its paragraph must hold for it to be an example of what to ask.
 FORESEEN = 0.7
 
@@ -134,6 +136,18 @@ class ExampleMaker:
         return Example(ask_prompt(self.titled(first.title, shown), STYLE), tuple(targets), asks=True)
 
 
+def continuations(texts: Iterable[str], rng: random.Random) -> Iterator[Example]:
+    """Text to go on with from one to three of its sentences: how sentences go, from any text at hand."""
+    for text in texts:
+        spans = list(sentences(text))
+        if len(spans) < 2:
+            continue
+        begin = rng.randrange(len(spans) - 1)
+        cut = min(begin + rng.choice((1, 1, 2, 3)), len(spans) - 1)
+        known, rest = text[spans[begin][0] : spans[cut - 1][1]], text[spans[cut][0] :]
+        yield Example(closed_book_prompt(known.strip(), STYLE), (plain_target(rest[:CONTINUED].strip()),), asks=True)
+
+
 def by_context(rows: Sequence[Row], most: int, rng: random.Random) -> list[list[Row]]:
     """The rows of each paragraph, at most so many together, shuffled."""
     groups: dict[str, list[Row]] = {}
@@ -185,7 +199,7 @@ def text_reading(rows: Sequence[Row], rng: random.Random) -> Iterator[Example]:
 
 def unanswered(row: Row, articles: Articles, maker: ExampleMaker, renaming: Renaming | None = None) -> Example:
     """A row to refuse: beside others, at times its own paragraph without the sentences that hold an answer."""
-    shown = distractors(articles, row, maker.rng.choice((1, 1, 2, 3, 4)), maker.rng) or [Text("", "")]
+    shown = distractors(articles, row, maker.rng.choice((1, 2, 3, 4, 4)), maker.rng) or [Text("", "")]
     if maker.rng.random() < 0.3 and (left := without_answer(row)):
         shown = [Text(row.title, left), *shown[: maker.rng.choice((0, 1, 2, 3, 3))]]
     if renaming is not None and maker.rng.random() < RENAMED:
