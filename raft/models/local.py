@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import time
 import warnings
@@ -64,7 +65,7 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
         kind = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
         # No other format than safetensors, and no code of the model's own: both can run anything when loaded.
         model: Any = kind.from_pretrained(
-            source, dtype=dtype or _writing_dtype(config, device), trust_remote_code=False, use_safetensors=True
+            source, dtype=dtype or _exact_dtype(config, device), trust_remote_code=False, use_safetensors=True
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -76,11 +77,16 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
     return LoadedModel(name, model.to(device).eval(), codec_of(tokenizer, config), context_of(config))
 
 
-def _writing_dtype(config: Any, device: torch.device) -> torch.dtype:
-    """float32 for the embedded model, whose few steps of writing gain nothing by less; it reads in what is fast."""
+def _exact_dtype(config: Any, device: torch.device) -> torch.dtype:
+    """float32 for the embedded model, which is small enough to be held in the fast format beside it."""
     from raft.models.mini.modeling import MiniConfig
 
     return torch.float32 if isinstance(config, MiniConfig) else pick_dtype(device)
+
+
+def _in_format(model: Any, dtype: torch.dtype) -> Any:
+    """The model itself where it has this format, else a copy."""
+    return model if model.dtype == dtype else copy.deepcopy(model).to(dtype)
 
 
 @contextmanager
@@ -111,10 +117,11 @@ class LocalGenerator:
         self.style = loaded.codec.style
         self._loaded = loaded
         self._grammar = None
+        self._fast = loaded.model
         self._pointing: Pointing | None = None
         if self.style is PromptStyle.COMPACT:
-            rough = pick_dtype(loaded.model.device)
-            self._pointing = Pointing(loaded.model, loaded.codec.tokenizer, rough, cites=variant != "raft-no-cot")
+            self._fast = _in_format(loaded.model, pick_dtype(loaded.model.device))
+            self._pointing = Pointing(loaded.model, self._fast, loaded.codec.tokenizer, cites=variant != "raft-no-cot")
             bias = loaded.model.config.refusal_bias
             self._grammar = Grammar(loaded.codec.tokenizer, bias, recalls_quotes=variant == "dsf-cot")
 
@@ -137,7 +144,7 @@ class LocalGenerator:
         loaded = load_model(name, torch.float32 if device.type == "cpu" else None)
         with without_peft_noise():
             merged = PeftModel.from_pretrained(loaded.model, str(adapter)).merge_and_unload()
-        merged.to(_writing_dtype(merged.config, device))
+        merged.to(_exact_dtype(merged.config, device))
         return cls(LoadedModel(name, merged, loaded.codec, loaded.context_tokens), variant, calls, identity)
 
     def generate(
@@ -231,7 +238,9 @@ class LocalGenerator:
     @torch.inference_mode()
     def _continue(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:
         began = time.perf_counter()
-        model, codec, batch = self._loaded.model, self._loaded.codec, [group.ids for group in groups]
+        codec, batch = self._loaded.codec, [group.ids for group in groups]
+        # Drafts are drawn by chance and checked; an answer must not hang on the machine that it is given on.
+        model = self._fast if decoding.temperature > 0 else self._loaded.model
         pad, longest = codec.tokenizer.pad_token_id, max(len(ids) for ids in batch)
         ids = torch.full((len(batch), longest), pad, dtype=torch.long)
         mask = torch.zeros_like(ids)

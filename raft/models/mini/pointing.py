@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,9 +48,9 @@ class Pointing:
     """Answers prompts that show passages. cites: whether a quote goes before the answer."""
 
     def __init__(
-        self, model: MiniForCausalLM, tokenizer: PreTrainedTokenizerBase, rough: torch.dtype, cites: bool = True
+        self, model: MiniForCausalLM, rough: MiniForCausalLM, tokenizer: PreTrainedTokenizerBase, cites: bool = True
     ) -> None:
-        """rough: the fast format to read in first; what it leaves in doubt is read in that of the model.
+        """rough: the same in a faster format, to read in first; what it leaves in doubt is read with `model`.
 
         Raises ModelError where the model has not learnt to point.
         """
@@ -59,11 +58,8 @@ class Pointing:
             raise ModelError(
                 "the configuration of this mini names no form_marks: train it anew with scripts/train_mini"
             )
-        self._model, self._form, self._tokenizer, self._cites = model, model.form, tokenizer, cites
-        self._rough = model
-        if model.dtype != rough:
-            self._rough = copy.deepcopy(model)
-            self._rough.to(rough)  # type: ignore[arg-type]  # transformers wraps it without its types
+        self._model, self._rough, self._form = model, rough, model.form
+        self._tokenizer, self._cites = tokenizer, cites
 
     def reads(self, prompt: Prompt) -> bool:
         """Whether a prompt shows passages to answer from."""
