@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 Span = tuple[int, int]
@@ -101,8 +101,15 @@ class Source:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._tokens = _tokens(text)
-        self._folded = _joined(self._tokens)
+
+    @cached_property
+    def _tokens(self) -> list[_Token]:
+        # Made when needed: most words stand in a text as they are, and a document may be a book.
+        return _tokens(self.text)
+
+    @cached_property
+    def _folded(self) -> str:
+        return _joined(self._tokens)
 
     def locate(self, words: str) -> Span | None:
         """The first span of the text that reads as `words`: exactly if possible, else after normalisation.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from raft.evaluate.labels import labels_of
 from raft.evaluate.lists import named
@@ -12,6 +12,9 @@ from raft.prompts import parse_answer
 from raft.text import contains_answer, locate
 from raft.types import Document, Passage, Prediction, Question
 
+# The right ones of some passages, each with the id of its document; None where nothing can tell.
+Right = dict[str, str] | None
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -19,8 +22,10 @@ class Evidence:
 
     documents: Mapping[str, Document]
     passages: Mapping[str, Passage]
+    # Most arms are shown the same passages, and whole documents are searched for an answer.
+    _known: dict[tuple[str, tuple[str, ...]], Right] = field(default_factory=dict, repr=False, compare=False)
 
-    def right_passages(self, question: Question, passage_ids: Sequence[str]) -> dict[str, str] | None:
+    def right_passages(self, question: Question, passage_ids: Sequence[str]) -> Right:
         """Those of the passages that answer the question, each with the id of its document.
 
         These are the passages of an evidence document that hold an accepted answer; where no evidence document says one
@@ -28,6 +33,12 @@ class Evidence:
         accepted answer. None where nothing can tell: the question is unanswerable, or for a label and without known
         evidence.
         """
+        key = question.id, tuple(passage_ids)
+        if key not in self._known:
+            self._known[key] = self._right_passages(question, passage_ids)
+        return self._known[key]
+
+    def _right_passages(self, question: Question, passage_ids: Sequence[str]) -> Right:
         evidence, closed = set(question.document_ids), bool(labels_of(question))
         if question.unanswerable or (closed and not evidence):
             return None
