@@ -23,7 +23,7 @@ class Evidence:
     documents: Mapping[str, Document]
     passages: Mapping[str, Passage]
     # Most arms are shown the same passages, and whole documents are searched for an answer.
-    _known: dict[tuple[str, tuple[str, ...]], Right] = field(default_factory=dict, repr=False, compare=False)
+    _known: dict[tuple[Question, tuple[str, ...]], Right] = field(default_factory=dict, repr=False, compare=False)
 
     def right_passages(self, question: Question, passage_ids: Sequence[str]) -> Right:
         """Those of the passages that answer the question, each with the id of its document.
@@ -33,7 +33,7 @@ class Evidence:
         accepted answer. None where nothing can tell: the question is unanswerable, or for a label and without known
         evidence.
         """
-        key = question.id, tuple(passage_ids)
+        key = question, tuple(passage_ids)
         if key not in self._known:
             self._known[key] = self._right_passages(question, passage_ids)
         return self._known[key]
