@@ -57,8 +57,9 @@ _ONLY_PRONOUN = re.compile(
     r"|one|someone|some|others?|such|former|latter|who|which)\W*$",
     re.I,
 )
-# What a word for a person can stand for: whoever is asked for, a name, or a noun behind its article.
-_SOMEBODY = re.compile(r"\b(?i:who|whom|whose)\b|(?<=\w )[A-Z]|\b(?i:the|an?|each|every|which) (?=\w+ )")
+# What a word for a person can stand for: whoever is asked for or a name, and before it a noun behind its article too.
+_NAMED = re.compile(r"\b(?i:who|whom|whose)\b|(?<=\w )[A-Z]")
+_SOMEBODY = re.compile(rf"{_NAMED.pattern}|\b(?i:the|an?|each|every|which) (?=\w+ )")
 _EMPTY_WORDS = (
     "what who whom whose when where why which how is are was were be been do does did has have had can could will "
     "would should may might must in on at of to for from by with about during after before and or that than"
@@ -101,7 +102,7 @@ def stands_alone(question: str, answer: str) -> bool:
         return False
     if (person := _PERSON.search(question)) and not _SOMEBODY.search(question[: person.start()]):
         return False
-    if _PERSON.match(answer) and not re.search(r"\b(?i:who|whom|whose)\b|(?<=\w )[A-Z]", question):
+    if _PERSON.match(answer) and not _NAMED.search(question):
         return False
     thing = _THING.search(question)
     return thing is None or not set(re.findall(r"\w+", question[: thing.start()].lower())) <= set(_EMPTY_WORDS.split())

@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 
 from raft.choices import with_choice
 from raft.models.generator import Generation
+from raft.models.sampling import keep_only
 from raft.models.tokens import encode_segments
 from raft.prompts import ANSWER, REFUSAL, Segment, parse_answer, reasoned_target
 
@@ -116,9 +117,7 @@ class StopAtAnswer:
             if allowed is None:
                 scores[row, list(output.closing)] = -torch.inf
             else:
-                kept = scores[row, allowed]
-                scores[row] = -torch.inf
-                scores[row, allowed] = kept
+                keep_only(scores[row], allowed)
         self._begun = True
         return scores
 

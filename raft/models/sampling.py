@@ -9,6 +9,13 @@ import torch
 from raft.models.generator import Decoding
 
 
+def keep_only(scores: torch.Tensor, allowed: list[int]) -> None:
+    """Give all words but these minus infinity. scores: (vocabulary), of one row, changed in place."""
+    kept = scores[allowed]
+    scores.fill_(-torch.inf)
+    scores[allowed] = kept
+
+
 class Nucleus:
     """Sample from the likeliest words that together hold `top_p` of the chance (Holtzman et al. 2020), at most 64.
 

@@ -14,6 +14,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from raft.models.generator import Decoding
+from raft.models.sampling import keep_only
 from raft.prompts import ANSWER, ASK, BEGIN_QUOTE, CONTROL_TOKENS, END_QUOTE, QUESTION, RECALL, Prompt, shown_texts
 from raft.text import Source
 
@@ -288,8 +289,6 @@ class KeepToForm:
             if allowed is None:
                 scores[row, [*output.grammar.control, *output.circling()]] = -torch.inf
             else:
-                kept = scores[row, allowed]
-                scores[row] = -torch.inf
-                scores[row, allowed] = kept
+                keep_only(scores[row], allowed)
         self._begun = True
         return scores
