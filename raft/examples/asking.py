@@ -12,14 +12,14 @@ from raft.errors import ModelError
 from raft.examples.composing import Candidate, Reason
 from raft.examples.reading import READ_TOKENS, SAME_ANSWER_F1
 from raft.examples.spelling import respell
-from raft.examples.wording import asks_for, keeps_its_thread, stands_alone
+from raft.examples.wording import asks_for, bends_its_verb, is_closed, keeps_its_thread, stands_alone
 from raft.index import Index
 from raft.models.generator import Decoding, Generation, Generator
 from raft.models.weights import public_name
 from raft.progress import Progress
 from raft.prompts import ParsedQuestion, PromptStyle, ask_prompt, parse_answer, parse_question, passages_prompt
 from raft.recipe import ExampleSettings
-from raft.text import locate, normalise_answer, token_f1
+from raft.text import Span, locate, normalise_answer, sentences, token_f1
 from raft.types import Passage, Question
 
 QUESTION_TOKENS = 56
@@ -105,8 +105,14 @@ def check_form(
         return Reason.ANSWER_TOO_LONG
     if not parsed.question.endswith("?") or not _MIN_WORDS <= len(words) <= _MAX_WORDS:
         return Reason.NOT_A_QUESTION
-    if not keeps_its_thread(parsed.question):
+    if not (
+        keeps_its_thread(parsed.question)
+        and is_closed(parsed.question)
+        and bends_its_verb(parsed.question, passage.text)
+    ):
         return Reason.NOT_A_QUESTION
+    if not _is_of_one_piece(span, passage.text):
+        return Reason.TORN_ANSWER
     if not asks_for(parsed.question, parsed.answer):
         return Reason.OTHER_KIND
     if _REFERS.search(parsed.question):
@@ -119,6 +125,13 @@ def check_form(
     digest = hashlib.sha256(f"{passage.id}\x00{parsed.question}\x00{answer}".encode()).hexdigest()[:16]
     question = Question(digest, text, (answer,), (passage.document_id,), kind="written")
     return Reason.DUPLICATE if said_as(question) in seen else question
+
+
+def _is_of_one_piece(span: Span, text: str) -> bool:
+    """Whether an answer stands within one sentence, or is whole sentences, with its brackets and quotes closed."""
+    within = [(start, end) for start, end in sentences(text) if start < span[1] and span[0] < end]
+    whole = bool(within) and span[0] <= within[0][0] and span[1] >= within[-1][1] - 1
+    return (len(within) == 1 or whole) and is_closed(text[slice(*span)])
 
 
 def said_as(question: Question) -> tuple[str, str]:

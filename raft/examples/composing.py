@@ -34,6 +34,7 @@ class Reason(StrEnum):
     ANSWER_IN_QUESTION = "the question gives its answer away"
     ANSWER_NOT_IN_PASSAGE = "the answer is not in the passage"
     ANSWER_TOO_LONG = "the answer is too long"
+    TORN_ANSWER = "the answer runs over its sentence, or lacks a bracket or a quote"
     DUPLICATE = "the same question was asked before"
     NOT_RETRIEVED = "the question does not retrieve its passage"
     READ_OTHERWISE = "the reader gives another answer"

@@ -59,11 +59,30 @@ _ONLY_PRONOUN = re.compile(
 )
 # What a word for a person can stand for: whoever is asked for or a name, and before it a noun behind its article too.
 _NAMED = re.compile(r"\b(?i:who|whom|whose)\b|(?<=\w )[A-Z]")
-_SOMEBODY = re.compile(rf"{_NAMED.pattern}|\b(?i:the|an?|each|every|which) (?=\w+ )")
+_SOMEBODY = re.compile(rf"{_NAMED.pattern}|\b(?i:the|an?|each|every|which) (?=[\w'-]+ )")
 _EMPTY_WORDS = (
     "what who whom whose when where why which how is are was were be been do does did has have had can could will "
     "would should may might must in on at of to for from by with about during after before and or that than"
 )
+# Without any of these a question for "who" or "what" asks for its subject: "Who holds the keys?"
+_AUXILIARY = re.compile(
+    r"\b(?:is|are|was|were|be|been|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must)\b", re.I
+)
+_WHO_OR_WHAT = re.compile(r"^(?:who|what)\b", re.I)
+# What no subject begins with; not "over" or "about", which a number may follow, nor "its", which may be the object's.
+_NO_SUBJECT = re.compile(
+    r"\W*(?:after|before|during|within|at(?! least| most)|in|on|from|by|with|without|into|onto|upon|since|until|for|if"
+    r"|because|while|although|though|when|where|than|his|her|their)(?=\s)",
+    re.I,
+)
+_DID = re.compile(r"\bdid\b(.*)", re.I | re.S)
+_PAST = re.compile(
+    r"\b(?:\w{2,}ed|became|began|brought|built|came|drew|fell|found|fought|gave|got|grew|held|kept|knew|led|lost|made|met"
+    r"|paid|ran|rose|said|sat|saw|sent|sold|spent|spoke|stood|struck|taught|took|thought|told|went|won|wore|wrote)\b",
+    re.I,
+)
+_BRACKETS = {")": "(", "]": "[", "}": "{"}
+_INCHES = re.compile(r"(?<=\d)\"")
 # So many words in the same order twice are a writer that lost its thread.
 _REPEATED = 3
 
@@ -75,12 +94,37 @@ def keeps_its_thread(text: str) -> bool:
     return len(runs) == len(set(runs)) and all(word != after for word, after in pairwise(words))
 
 
+def is_closed(text: str) -> bool:
+    """Whether every bracket and every double quote that opens in a text closes in it, and none closes that did not."""
+    opened: list[str] = []
+    for mark in text:
+        if mark in _BRACKETS.values():
+            opened.append(mark)
+        elif mark in _BRACKETS and (not opened or opened.pop() != _BRACKETS[mark]):
+            return False
+    return not opened and _INCHES.sub("", text).count('"') % 2 == 0
+
+
+def bends_its_verb(question: str, passage: str) -> bool:
+    """Whether the verb after "did" has lost the past of the statement that the question was made from.
+
+    It says no only where that is plain: a past form stands after "did", and all words there are the passage's own, so
+    that none of them is a verb in another form ("When did the ferry reached Dunmarra?").
+    """
+    asked = _DID.search(question)
+    if asked is None or not _PAST.search(asked[1]):
+        return True
+    return not _words(asked[1]) <= _words(passage)
+
+
 def asks_for(question: str, answer: str) -> bool:
-    """Whether the answer can be of the kind that the question word asks for: a number, a time, somebody.
+    """Whether the answer can be of the kind that the question asks for: a number, a time, somebody, a subject.
 
     It says no only where that is plain: "how many" answered without any quantity, "when" without a time, "who" with a
-    number.
+    number, "who holds the keys" with "at the harbour" or with "his wife", whoever that is.
     """
+    if _WHO_OR_WHAT.match(question) and not _AUXILIARY.search(question) and _NO_SUBJECT.match(answer):
+        return False
     if _HOW_MANY.search(question):
         return bool(_QUANTITY.search(answer) or _TIME.search(answer))
     if _WHEN.match(question):
@@ -102,10 +146,15 @@ def stands_alone(question: str, answer: str) -> bool:
         return False
     if (person := _PERSON.search(question)) and not _SOMEBODY.search(question[: person.start()]):
         return False
-    if _PERSON.match(answer) and not _NAMED.search(question):
+    person = _PERSON.search(answer)
+    if person and not _SOMEBODY.search(answer[: person.start()]) and not _NAMED.search(question):
         return False
     thing = _THING.search(question)
-    return thing is None or not set(re.findall(r"\w+", question[: thing.start()].lower())) <= set(_EMPTY_WORDS.split())
+    return thing is None or not _words(question[: thing.start()]) <= set(_EMPTY_WORDS.split())
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold()))
 
 
 def question_word(question: str) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from raft.examples.wording import asks_for, keeps_its_thread, stands_alone
+from raft.examples.wording import asks_for, bends_its_verb, is_closed, keeps_its_thread, stands_alone
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,50 @@ def test_what_goes_in_circles_is_not(text: str) -> None:
         ("When did the ferry sink?", "in the spring of 1521", "the harbour"),
         ("In what year did it sink?", "1521", "Dunmarra"),
         ("Who holds the keys?", "the harbour master", "36.5"),
+        ("Who holds the keys?", "at least two mates", "at the harbour"),
+        ("What set out from Dunmarra?", "the ferry", "after the war"),
+        ("Who moved into the south?", "its crew", "their descendants"),
     ],
 )
 def test_an_answer_of_another_kind_is_told(question: str, right: str, wrong: str) -> None:
     assert asks_for(question, right)
     assert not asks_for(question, wrong)
+
+
+def test_a_time_or_place_may_be_asked_for_by_what() -> None:
+    assert asks_for("What time does the ferry leave?", "after dawn")
+    assert asks_for("What was the ferry built for?", "for the winter")
+
+
+@pytest.mark.parametrize("text", ['the "Wanderer"', "a (small) boat [of oak]", 'a 6" pipe', "the crew's oars"])
+def test_brackets_and_quotes_are_closed(text: str) -> None:
+    assert is_closed(text)
+
+
+@pytest.mark.parametrize("text", ["You've [Western nations", "the ferry) left", "(the ferry]", 'of the 66 "villes de'])
+def test_an_open_bracket_or_quote_is_seen(text: str) -> None:
+    assert not is_closed(text)
+
+
+_STATEMENT = "In 1521 the united crews left Inver and reached Dunmarra, whose harbour they held until May."
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "When did the united crews reach Dunmarra?",
+        "What did the united crews leave?",
+        "When did they reach the harbour?",
+        "Who reached Dunmarra in 1521?",
+    ],
+)
+def test_a_verb_after_did_is_bent(question: str) -> None:
+    assert bends_its_verb(question, _STATEMENT)
+
+
+@pytest.mark.parametrize("question", ["When did the crews reached Dunmarra?", "Until when did they held the harbour?"])
+def test_a_past_form_after_did_is_seen(question: str) -> None:
+    assert not bends_its_verb(question, _STATEMENT)
 
 
 def test_other_questions_may_ask_for_anything() -> None:
@@ -60,6 +99,7 @@ def test_other_questions_may_ask_for_anything() -> None:
         ("When did the crew leave their ship?", "at dawn"),
         ("What did the settlers lose?", "their homes"),
         ("Whom did Ann Moore marry?", "her cousin"),
+        ("What is kept in the safe?", "the captain's orders to his crew"),
         ("What happened to those who stayed?", "they froze"),
         ("Is it safe to put the old battery into the new charger?", "no"),
         ("How often is the meter read these days?", "weekly"),
@@ -81,6 +121,7 @@ def test_a_question_with_its_nouns_stands_alone(question: str, answer: str) -> N
         ("Who rejected the idea of a Holy War?", "he"),
         ("What influenced the development of singing in churches?", "His hymns"),
         ("Why did they leave the ship?", "it sank"),
+        ("What was merely a rumour?", "that his ship had sunk"),
     ],
 )
 def test_a_pronoun_without_its_noun_leans_on_the_passage(question: str, answer: str) -> None:
