@@ -157,12 +157,13 @@ def compare(
 
     for folder in (first, second):
         check_stage(folder, Stage.EVALUATION)
-    from raft.evaluate.compare import Bound, broken
+    from raft.evaluate.compare import Bound, broken, gone
     from raft.evaluate.compare import compare as compare_evaluations
 
     bounds = [Bound.from_text(text) for text in fail_if_worse or []]
     changes = compare_evaluations(first, second)
-    sentences = broken(changes, bounds)
+    lost = gone(first, second)
+    sentences = broken(changes, bounds, lost)
     if as_json:
         rows = [
             {
@@ -178,9 +179,11 @@ def compare(
             }
             for change in changes
         ]
-        print(json.dumps({"changes": rows, "worse": sentences}, ensure_ascii=False))
+        missing = [{"arm": arm, "metric": metric} for arm, metric in lost]
+        print(json.dumps({"changes": rows, "missing": missing, "worse": sentences}, ensure_ascii=False))
     else:
-        lines = [*(change.verdict for change in changes), *sentences]
+        left = [arm for arm in dict.fromkeys(arm for arm, _ in lost) if arm not in {change.arm for change in changes}]
+        lines = [*(change.verdict for change in changes), *(f"{arm} is not in the second" for arm in left), *sentences]
         if bounds and not sentences:
             lines.append("nothing is worse than allowed")
         print("\n".join(lines))

@@ -67,6 +67,10 @@ class Respondent:
             self._said |= self._model.write(fresh, advance)
         return [self._prediction(case, prompt) for case, prompt in zip(cases, prompts, strict=True)]
 
+    def was_held_back(self, case: Case) -> bool:
+        """Whether a content filter kept the answer to this case, which was asked before, from us."""
+        return self._said[self._prompt(case)].held_back
+
     def _prompt(self, case: Case) -> Prompt:
         labels = labels_of(case.question) if self._hold_to_labels else ()
         prompt = replace(case.prompt(self._model.style), choices=labels)

@@ -46,12 +46,13 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A mean with the limits of its interval."""
+    """A mean over `n` questions with the limits of its interval."""
 
     name: str
     mean: float
     low: float
     high: float
+    n: int
     about: str = ""
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from raft.evaluate.metrics import CONTAINS, EXACT_MATCH, F1, METRICS, retrieval_score
 from raft.evaluate.summary import regime_of
+from raft.evaluate.taxonomy import MEANINGS
 from raft.prompts import parse_answer
 from raft.text import Source, contains_answer
 from raft.types import Passage, Prediction, Question, Score, ScoredPassage
@@ -46,7 +47,8 @@ def browsable(arms: Sequence[str], record: Record) -> dict[str, Any]:
     A passage is {document, title, text} under its id. A question lists the ids of its `passages`, of which the first
     `retrieved` were retrieved. A quote is [place in that list from 1, start, end] in characters, an unverified one
     [number in the prompt, words]. A prompt is [place in `openings`, then text or a number: 0 for the question, n for
-    its n-th passage]. `scores` are in points, in the order of `metrics`, null where one does not apply.
+    its n-th passage]. `scores` are in points, in the order of `metrics`, null where one does not apply. `outcomes` says
+    what each outcome means.
     """
     passages = record.passages
     given: dict[str, dict[str, Prediction]] = {question.id: {} for question in record.questions}
@@ -65,6 +67,7 @@ def browsable(arms: Sequence[str], record: Record) -> dict[str, Any]:
         for question, found in zip(record.questions, record.retrieved, strict=True)
     }
     openings, prompts = _prompts(record, ids, passages)
+    told = set(record.outcomes.values())
     cases = []
     for question, found in zip(record.questions, record.retrieved, strict=True):
         shown, asked = ids[question.id], prompts[question.id]
@@ -99,6 +102,7 @@ def browsable(arms: Sequence[str], record: Record) -> dict[str, Any]:
     return {
         "arms": list(arms),
         "metrics": [metric.label for metric in metrics],
+        "outcomes": {str(one): meaning for one, meaning in MEANINGS.items() if one in told},
         "openings": openings,
         "passages": {
             id_: {"document": passages[id_].document_id, "title": passages[id_].title, "text": passages[id_].text}

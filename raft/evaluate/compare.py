@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from raft.errors import InputError
 from raft.evaluate.measuring import Ruler
 from raft.evaluate.metrics import ALL_METRICS, REFUSED
 from raft.evaluate.significance import holm
-from raft.evaluate.statistics import Estimate, points, verdict
+from raft.evaluate.statistics import Estimate, leaves_zero_out, points, verdict
 from raft.recipe import EvaluateSettings
 
 _LABELS = {metric.name: metric.label for metric in ALL_METRICS}
@@ -32,7 +32,8 @@ class _Scores(NamedTuple):
 class Change:
     """What became of one arm by one metric: the second evaluation less the first, over the questions of both.
 
-    p: from a permutation test over documents; corrected: by Holm's method, for all arms and metrics compared.
+    p: from a permutation test over documents; corrected: by Holm's method, for all arms and metrics compared, of which
+    there are `comparisons`.
     """
 
     arm: str
@@ -40,6 +41,7 @@ class Change:
     difference: Estimate
     p: float
     corrected: float
+    comparisons: int = 1
 
     @property
     def worsening(self) -> float:
@@ -52,12 +54,15 @@ class Change:
         label = _LABELS.get(self.metric, self.metric)
         if self.metric not in _COSTS:
             names = f"{self.arm} of the second", f"{self.arm} of the first"
-            return verdict(*names, label, self.difference, self.corrected)
+            return verdict(*names, label, self.difference, self.corrected, self.comparisons)
         low, high = points(self.difference.low), points(self.difference.high)
-        return (
+        said = (
             f"{self.arm} of the second: {label} {points(self.difference.mean)} points more often, "
             f"{100 * self.difference.confidence:g} % interval {low} to {high}"
         )
+        if leaves_zero_out(self.difference) and self.corrected > 1 - self.difference.confidence:
+            return f"{said}, which may be chance among so many comparisons (Holm's p {self.corrected:.2f})"
+        return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +109,32 @@ def compare(first: Path, second: Path, settings: EvaluateSettings = EvaluateSett
     if not found:
         raise InputError(f"{first} and {second} have no arm in common: evaluate the same arms")
     corrected = holm([p for *_, p in found])
-    return [Change(*one, after) for one, after in zip(found, corrected, strict=True)]
+    return [Change(*one, after, len(found)) for one, after in zip(found, corrected, strict=True)]
 
 
-def broken(changes: list[Change], bounds: list[Bound]) -> list[str]:
-    """A sentence for each arm that is worse than a bound allows. Raises InputError for a metric that nobody scored."""
+def gone(first: Path, second: Path) -> list[tuple[str, str]]:
+    """Arms with the metrics that the first evaluation has of them and the second does not. Raises as `compare`."""
+    before, after = (of_one_generation(folder, _read) for folder in (first, second))
+    return [one for one in before.values if one not in after.values]
+
+
+def broken(changes: list[Change], bounds: list[Bound], lost: Sequence[tuple[str, str]] = ()) -> list[str]:
+    """A sentence for each arm that is worse than a bound allows, or of which nothing shows that it is not.
+
+    lost: what `gone` says. Raises InputError for a metric that nobody scored.
+    """
     sentences = []
     for bound in bounds:
         of_metric = [change for change in changes if change.metric == bound.metric]
-        if not of_metric:
+        if not of_metric and bound.metric not in {metric for _, metric in lost}:
             known = ", ".join(sorted({change.metric for change in changes}))
             raise InputError(f"--fail-if-worse {bound.metric}: both evaluations have no such metric, only {known}")
         for change in of_metric:
             if 100 * change.worsening > bound.points:
                 worse = points(change.worsening)
                 sentences.append(f"{change.arm} is worse by {worse} points of {bound.metric}, allowed {bound.points:g}")
+        arms = [arm for arm, metric in lost if metric == bound.metric]
+        sentences += [f"{arm} has no {bound.metric} in the second evaluation" for arm in arms]
     return sentences
 
 

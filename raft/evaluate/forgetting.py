@@ -117,8 +117,7 @@ def forgetting(
             p=p,
             corrected=corrected,
             shown=leaves_zero_out(change) and corrected <= 1 - change.confidence,
-            # Where every change is the same, resampling knows nothing of how much they vary.
-            smallest=smallest_difference(change) if change.standard_error else None,
+            smallest=smallest_difference(change, len(tested)),
             verdict=_verdict(name, source, change, corrected),
         )
     return Forgetting(source=source, questions=len(questions), before=intervals(base), models=models)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,8 +15,10 @@ from raft.evaluate.models import Contestant, Entrant, read_added, read_contestan
 from raft.models.weights import MINI, is_endpoint, public_name, weights_fingerprint
 from raft.questions import QuestionFile, question_row, read_question_file
 from raft.recipe import EvaluateSettings
-from raft.types import Arm, Question, QuestionSource
+from raft.types import VARIANTS, Arm, Question, QuestionSource
 
+# Why a question is left out of every arm though its file was read.
+HELD_BACK = "a content filter held back an answer"
 # A file, what was read from one, or questions that were never in one.
 Questions: TypeAlias = Sequence[Question] | QuestionFile | Path
 
@@ -64,6 +66,11 @@ class Plan:
     unrelated: Sequence[Question] = ()
 
     @property
+    def ids(self) -> frozenset[str]:
+        """The ids of the questions."""
+        return frozenset(question.id for question in self.questions)
+
+    @property
     def recorded(self) -> dict[str, Any]:
         """The settings as the manifest holds them; of a model in a folder only the name, since paths are private."""
         said: dict[str, Any] = {**self.settings.model_dump(mode="json"), "base_model": public_name(self.base_model)}
@@ -94,6 +101,12 @@ class Plan:
         tuned = entrant.folder is not None and entrant.base == self.base_model
         return bool(self.unrelated) and (tuned or entrant.name == BASE)
 
+    def called(self, name: str) -> str:
+        """What files and reports call a model: one of the user's own by its first arm, since its name may be a path."""
+        if name in (BASE, *VARIANTS):
+            return name
+        return next(arm.name for arm in self.arms if arm.model == name)
+
     def using(self, entrant: Entrant) -> list[Arm]:
         """The arms of one model."""
         return [arm for arm in self.arms if arm.model == entrant.name]
@@ -119,14 +132,17 @@ def make_plan(contest: Contest, file: QuestionFile) -> Plan:
     base = shared_base(contestants, contest.base_model)
     further: list[Arm] = []
     for text in settings.arms:
-        further.append(read_arm(text, [arm.name for arm in further]))
+        arm = read_arm(text, [arm.name for arm in further])
+        further.append(replace(arm, model=_at_hand(arm.model, base, models)))
     added = read_added(further, {BASE, *models}, index_digest)
+    digests = {one.name: _digest(one) for one in added}
     inputs = {
         "index": index_digest,
         "base model": weights_fingerprint(base),
         "questions": hash_json([question_row(question) for question in asked]),
         **{f"model {one.name}": one.manifest.digest for one in contestants},
-        **{f"model {public_name(one.name)}": _digest(one) for one in added},
+        # By arm, since two models of the user's own may end in the same folder name, which is all that is public of it.
+        **{f"arm {arm.name}": digests[arm.model] for arm in further if arm.model in digests},
     }
     if file.left_out:
         inputs["left out"] = hash_json(file.omissions)
@@ -152,6 +168,13 @@ def make_plan(contest: Contest, file: QuestionFile) -> Plan:
     arms = arms_for(models, further)
     work = (asked, file.omissions, tuned, entrants, arms, base, settings, contest.seed, contest.source, inputs)
     return Plan(*work, unrelated)
+
+
+def _at_hand(model: str, base: str, given: Mapping[str, Path]) -> str:
+    """The name under which a model takes part anyway, so that it is loaded once; else its own."""
+    if model == base:
+        return BASE
+    return next((name for name, folder in given.items() if Path(model).resolve() == folder.resolve()), model)
 
 
 def _digest(added: Contestant | Entrant) -> str:

@@ -56,8 +56,8 @@ class Provenance:
         return settings + tuning + packages + hashes
 
 
-def report_markdown(summary: Summary, provenance: Provenance) -> str:
-    """The report without the questions."""
+def report_markdown(summary: Summary, provenance: Provenance, record: Record) -> str:
+    """The report without the questions; without a record also without the results by document."""
     metrics = [metric for metric in METRICS if any(metric.name in arm for arm in summary["arms"].values())]
     arms = [
         (name, provenance.meanings[name], _n(values), *(interval_text(values.get(metric.name)) for metric in metrics))
@@ -74,13 +74,13 @@ def report_markdown(summary: Summary, provenance: Provenance) -> str:
     ]
     for name, regime in summary["regimes"].items():
         rows = [
-            (arm, interval_text(values.get(F1.name)), interval_text(values.get(EXACT_MATCH.name)))
+            (arm, _n(values), interval_text(values.get(F1.name)), interval_text(values.get(EXACT_MATCH.name)))
             for arm, values in regime["arms"].items()
         ]
         parts += [
             f"## {name.capitalize()} documents",
             f"{regime['questions']} questions: {REGIMES[name]}.",
-            _table([("Arm", F1.label, EXACT_MATCH.label), *rows]),
+            _table([("Arm", "n", F1.label, EXACT_MATCH.label), *rows]),
             "\n".join(f"- {comparison['verdict']}" for comparison in regime["comparisons"]),
         ]
     parts += ["## All comparisons", "\n".join(f"- {comparison['verdict']}" for comparison in summary["comparisons"])]
@@ -91,7 +91,7 @@ def report_markdown(summary: Summary, provenance: Provenance) -> str:
         parts += [part for title, rows in robustness_tables(robustness) for part in (f"### {title}", _table(rows))]
         told = [f"- {one['verdict']}" for one in (*robustness["kinds"], *robustness["attacks"])]
         parts += ["\n".join(told)] if told else []
-    for table in detail_tables(summary):
+    for table in detail_tables(summary, _documents(record)):
         parts += [f"## {table.title}", table.note, _table(table.rows)]
     if summary.get("training"):
         parts += ["## Training", _table(_training(summary))]
@@ -109,7 +109,7 @@ def report_html(summary: Summary, provenance: Provenance, record: Record) -> str
         lstrip_blocks=True,
     )
     headlines = _headlines(summary)
-    further = {"meanings": provenance.meanings, "documents": by_document(record.scores), "seen": record.seen}
+    further = {"meanings": provenance.meanings, "documents": _documents(record), "seen": record.seen}
     return environment.get_template("report.html.j2").render(
         headline=headline(summary),
         verdicts=[(outcome(one), one["verdict"]) for one in headlines[1:]],
@@ -157,6 +157,11 @@ def _origin(summary: Summary) -> str:
 
 def _n(metrics: Mapping[str, Interval]) -> str:
     return str(metrics[F1.name]["n"]) if F1.name in metrics else ""
+
+
+def _documents(record: Record) -> list[dict[str, str | int | float]]:
+    """The results by document over answerable questions alone, so that `questions` are those behind F1."""
+    return by_document([one for one in record.scores if F1.name in one.metrics])
 
 
 def _training(summary: Summary) -> list[tuple[str, ...]]:

@@ -5,7 +5,7 @@ A new part of the summary is shown by one more function in `SECTIONS`; the templ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from raft.evaluate.blocks import (
     LEAD,
@@ -26,15 +26,16 @@ from raft.evaluate.blocks import (
 )
 from raft.evaluate.curves import retrieval, risk_coverage, robustness, training
 from raft.evaluate.details import held_words
-from raft.evaluate.metrics import EXACT_MATCH, F1, LIST_METRICS, METRICS, REFUSED
+from raft.evaluate.metrics import ABSTAINED, ALL_METRICS, EXACT_MATCH, F1, LIST_METRICS, REFUSED, Metric
 from raft.evaluate.statistics import points
+from raft.evaluate.taxonomy import MEANINGS
 
 REGIMES = {
     "seen": "all documents that answer these were chosen to ask training questions about",
     "unseen": "at least one document that answers these was kept out of tuning altogether",
 }
-_LABELS = {metric.name: metric.label for metric in METRICS}
-_ABOUT = {metric.name: metric.meaning for metric in METRICS}
+_LABELS = {metric.name: metric.label for metric in ALL_METRICS}
+_ABOUT = {metric.name: metric.meaning for metric in ALL_METRICS}
 
 
 def metric_names(recorded: Recorded) -> list[str]:
@@ -60,7 +61,7 @@ def _arms(recorded: Recorded) -> Section | None:
         return None
     note = (
         f"Points out of 100 over answerable questions; the thin lines are {level(recorded)} intervals, from resampling "
-        "documents."
+        "documents, and n counts the questions behind a bar."
     )
     blocks: list[Block] = [Bars(panels)]
     if recorded["regimes"]:
@@ -69,7 +70,11 @@ def _arms(recorded: Recorded) -> Section | None:
 
 
 def _bars(arms: Mapping[str, Recorded], metric: str, meanings: Mapping[str, str]) -> list[Bar]:
-    return [Bar(arm, *points_of(found[metric]), meanings[arm]) for arm, found in arms.items() if metric in found]
+    return [
+        Bar(arm, *points_of(found[metric]), found[metric]["n"], meanings[arm])
+        for arm, found in arms.items()
+        if metric in found
+    ]
 
 
 def _comparisons(recorded: Recorded) -> Section | None:
@@ -124,8 +129,7 @@ def _metrics(recorded: Recorded) -> Section:
     arms = recorded["arms"]
     rows = []
     for name in metric_names(recorded):
-        counts = sorted({arms[arm][name]["n"] for arm in arms if name in arms[arm]})
-        n = f"{counts[0]} questions" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} questions"
+        n = _behind(arms, name)
         about = f"{_ABOUT[name]}; {n}" if name in _ABOUT else n
         rows.append((_label(name), about, [interval_cell(arms[arm].get(name)) for arm in arms]))
     seconds = [Cell(f"{recorded['seconds'][arm]:.2f}") for arm in arms]
@@ -140,20 +144,45 @@ def _metrics(recorded: Recorded) -> Section:
     return Section("metrics", "Every metric", note, [Grid("Metric", list(arms), rows), meanings])
 
 
+def _behind(arms: Mapping[str, Recorded], metric: str) -> str:
+    """How many questions stand behind a metric, and of each arm that differs in it from most, how many there."""
+    named: dict[int, list[str]] = {}
+    for arm, found in arms.items():
+        if metric in found:
+            named.setdefault(found[metric]["n"], []).append(arm)
+    most, *rest = sorted(named, key=lambda n: -len(named[n]))
+    # Where no two arms have as many, each is named.
+    first = f"{named[most][0]} " if rest and len(named[most]) == 1 else ""
+    return ", ".join([first + _questions(most), *(f"{arm} {n}" for n in rest for arm in named[n])])
+
+
+def _questions(count: int) -> str:
+    return f"{count} question{'s' * (count != 1)}"
+
+
 def _kinds(recorded: Recorded) -> Section | None:
-    kinds = {name: one for name, one in recorded.get("kinds", {}).items() if _has(one["arms"], F1.name)}
-    if not kinds:
+    groups = {name: one["arms"] for name, one in recorded.get("kinds", {}).items()}
+    # A kind may hold nothing but questions that the documents do not answer, which have no F1.
+    blocks = _grids("Kind", list(recorded["arms"]), groups, (F1, ABSTAINED))
+    if not blocks:
         return None
-    arms = list(recorded["arms"])
-    rows = [
-        (name, f"{one['questions']} questions", [_cell(one["arms"], arm, F1.name) for arm in arms])
-        for name, one in kinds.items()
-    ]
-    return Section("kinds", "By kind of question", f"{F1.label} in points.", [Grid("Kind", arms, rows)])
+    return Section("kinds", "By kind of question", f"Points out of 100, with {level(recorded)} intervals.", blocks)
 
 
-def _has(arms: Mapping[str, Recorded], metric: str) -> bool:
-    return any(metric in found for found in arms.values())
+def _grids(
+    corner: str, arms: Sequence[str], groups: Mapping[str, Mapping[str, Recorded]], metrics: Sequence[Metric]
+) -> list[Block]:
+    """A table a metric, with a row for each group of questions to which it applies; `groups` hold results by arm."""
+    blocks: list[Block] = []
+    for metric in metrics:
+        rows = [
+            (name, _behind(found, metric.name), [_cell(found, arm, metric.name) for arm in arms])
+            for name, found in groups.items()
+            if any(metric.name in measured for measured in found.values())
+        ]
+        if rows:
+            blocks.append(Grid(corner, arms, rows, f"{metric.label}: {metric.meaning}"))
+    return blocks
 
 
 def _cell(arms: Mapping[str, Recorded], arm: str, metric: str) -> Cell:
@@ -177,11 +206,10 @@ def _documents(recorded: Recorded) -> Section | None:
     rows = []
     for document_id in sorted(found, key=weakest_first):
         by_arm = found[document_id]
-        shares = [100 * by_arm[arm][F1.name] if arm in by_arm else None for arm in arms]
-        means = [Cell("") if share is None else Cell(f"{share:.1f}", "", round(share, 1)) for share in shares]
         count = max(row["questions"] for row in by_arm.values())
+        means = [_mean(by_arm.get(arm), count) for arm in arms]
         regime = "" if not recorded["seen"] else ", seen" if document_id in recorded["seen"] else ", unseen"
-        rows.append((document_id, f"{count} question{'s' * (count > 1)}{regime}", means))
+        rows.append((document_id, _questions(count) + regime, means))
     note = (
         f"{F1.label} in points over the questions about each document, a question with several counted for its first. "
         "A document has few questions, so these are single observations without intervals: a place to look, no verdict."
@@ -191,18 +219,27 @@ def _documents(recorded: Recorded) -> Section | None:
     return Section("documents", "By document", note, [Listing(summary, grid, arms.index(lead))])
 
 
+def _mean(row: Recorded | None, count: int) -> Cell:
+    """F1 of one arm on one document; below it n, where the arm was asked fewer than the `count` questions."""
+    if row is None:
+        return Cell("")
+    share = 100 * row[F1.name]
+    return Cell(f"{share:.1f}", "" if row["questions"] == count else f"n {row['questions']}", round(share, 1))
+
+
 def _outcomes(recorded: Recorded) -> Section | None:
     outcomes = recorded.get("outcomes")
     if not outcomes:
         return None
     totals = {arm: max(1, sum(counts.values())) for arm, counts in outcomes.items()}
+    meanings = {str(one): meaning for one, meaning in MEANINGS.items()}
     rows = []
     for name in dict.fromkeys(name for counts in outcomes.values() for name in counts):
         found = {arm: counts.get(name, 0) for arm, counts in outcomes.items()}
         shares = {arm: 100 * count / totals[arm] for arm, count in found.items()}
         if any(found.values()):
             cells = [Cell(f"{shares[arm]:.1f}", f"{found[arm]}", round(shares[arm], 1)) for arm in outcomes]
-            rows.append((_label(name), "", cells))
+            rows.append((_label(name), meanings.get(name, ""), cells))
     note = "The outcome of every answer, each of which has exactly one: per cent, and below it the number of answers."
     return Section("outcomes", "Where answers go wrong", note, [Grid("Outcome", list(outcomes), rows)])
 
@@ -229,20 +266,10 @@ def _labels(recorded: Recorded) -> Section | None:
 
 
 def _lists(recorded: Recorded) -> Section | None:
-    arms = list(recorded["arms"])
     groups = {"All": recorded["arms"]}
     groups |= {f"{name.capitalize()} documents": one["arms"] for name, one in recorded["regimes"].items()}
     groups |= {f"Kind {name}": one["arms"] for name, one in recorded.get("kinds", {}).items()}
-    blocks = [
-        Grid(
-            "Questions",
-            arms,
-            [(name, "", [_cell(found, arm, metric.name) for arm in arms]) for name, found in some],
-            f"{metric.label}: {metric.meaning}",
-        )
-        for metric in LIST_METRICS
-        if (some := [(name, found) for name, found in groups.items() if _has(found, metric.name)])
-    ]
+    blocks = _grids("Questions", list(recorded["arms"]), groups, LIST_METRICS)
     if not blocks:
         return None
     note = "Points out of 100, each answer given matched with one that is wanted."

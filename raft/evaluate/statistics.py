@@ -60,7 +60,9 @@ def estimate(
     clusters: the document of each value. bounds: the smallest and largest possible value; they are the interval where
     there are too few documents for one. The plain percentile interval is too narrow with few clusters (90 % instead
     of 95 % at twelve), so its levels are widened as Hesterberg does for small samples (2015, "What Teachers Should Know
-    about the Bootstrap", section 5.3, expanded percentile interval). Raises ValueError where there are no values.
+    about the Bootstrap", section 5.3, expanded percentile interval). Where all values are the smallest or the largest
+    possible one, resampling them would promise certainty; the interval is then the exact one for as many documents that
+    all did the same (Clopper and Pearson 1934). Raises ValueError where there are no values.
     """
     sums, sizes = by_cluster(values, clusters)
     count = len(sums)
@@ -68,9 +70,19 @@ def estimate(
     if not enough_clusters(count, confidence):
         return Estimate(mean, *bounds, len(values), count, math.inf, confidence)
     spread = float(np.sqrt(((sums - sizes * mean) ** 2).sum() * count / (count - 1)) / sizes.sum())
+    if (values == bounds[0]).all() or (values == bounds[1]).all():
+        return Estimate(mean, *_exact(mean, count, confidence, bounds), len(values), count, spread, confidence)
     tail = float(special.ndtr(math.sqrt(count / (count - 1)) * special.stdtrit(count - 1, (1 - confidence) / 2)))
     low, high = np.quantile(_resampled_means(sums, sizes, samples, seed), [tail, 1 - tail])
     return Estimate(mean, float(low), float(high), len(values), count, spread, confidence)
+
+
+def _exact(mean: float, count: int, confidence: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    """The interval of `count` documents that all have the value of one bound: how many others could be unlike them."""
+    lowest, highest = bounds
+    alike = ((1 - confidence) / 2) ** (1 / count)
+    reach = (1 - alike) * (highest - lowest)
+    return (mean, mean + reach) if mean == lowest else (mean - reach, mean)
 
 
 def by_cluster(values: Values, clusters: Sequence[str]) -> tuple[Values, Values]:
@@ -117,35 +129,53 @@ def _drawn(clusters: int, samples: int, seed: int) -> Iterator[NDArray[np.uint16
         yield times.reshape(rows, clusters).astype(np.uint16)
 
 
-def smallest_difference(difference: Estimate) -> float | None:
-    """The smallest true difference that as many questions show in four of five such evaluations; None if none."""
-    if not difference.is_bounded:
+def smallest_difference(difference: Estimate, comparisons: int = 1) -> float | None:
+    """The smallest true difference that as many questions show in four of five such evaluations; None if none.
+
+    comparisons: how many are corrected for each other. The first that Holm's method calls shown has to pass the level
+    divided by their number, and that is asked here of each, so that what is promised holds for any of them. None as
+    well where all documents differ alike, which tells nothing of how much they vary.
+    """
+    if not difference.standard_error or not enough_clusters(difference.clusters, _level(difference, comparisons)):
         return None
-    freedom = difference.clusters - 1
-    quantiles = special.stdtrit(freedom, (1 + difference.confidence) / 2) + special.stdtrit(freedom, _POWER)
-    return float(quantiles) * difference.standard_error
+    return _detectable(difference, comparisons)
 
 
-def questions_needed(difference: Estimate) -> int | None:
+def questions_needed(difference: Estimate, comparisons: int = 1) -> int | None:
     """How many questions, over as many more documents, would show the observed difference with 80 % power.
 
-    None where the arms did not differ at all or there are too few documents to know how much they vary.
+    None where the arms did not differ at all or there are too few documents to know how much they vary. comparisons:
+    as for `smallest_difference`.
     """
-    smallest = smallest_difference(difference)
-    if smallest is None or difference.mean == 0:
-        return None
-    return max(1, math.ceil(difference.n * (smallest / abs(difference.mean)) ** 2))
+    times = _times_needed(difference, comparisons)
+    return None if times is None else max(1, math.ceil(difference.n * times))
 
 
-def documents_needed(difference: Estimate) -> int | None:
+def documents_needed(difference: Estimate, comparisons: int = 1) -> int | None:
     """How many documents, with as many questions each, would show the observed difference with 80 % power.
 
     None as for `questions_needed`.
     """
-    smallest = smallest_difference(difference)
-    if smallest is None or difference.mean == 0:
+    times = _times_needed(difference, comparisons)
+    return None if times is None else max(1, math.ceil(difference.clusters * times))
+
+
+def _times_needed(difference: Estimate, comparisons: int) -> float | None:
+    """How many times as many documents would do, and never fewer than can show anything (see `enough_clusters`)."""
+    if not difference.is_bounded or difference.mean == 0:
         return None
-    return max(1, math.ceil(difference.clusters * (smallest / abs(difference.mean)) ** 2))
+    fewest = 1 - math.log2(1 - _level(difference, comparisons))
+    return max((_detectable(difference, comparisons) / difference.mean) ** 2, fewest / difference.clusters)
+
+
+def _detectable(difference: Estimate, comparisons: int) -> float:
+    freedom = difference.clusters - 1
+    two_sided = (1 + _level(difference, comparisons)) / 2
+    return float(special.stdtrit(freedom, two_sided) + special.stdtrit(freedom, _POWER)) * difference.standard_error
+
+
+def _level(difference: Estimate, comparisons: int) -> float:
+    return 1 - (1 - difference.confidence) / comparisons
 
 
 def leaves_zero_out(difference: Estimate) -> bool:
@@ -153,11 +183,12 @@ def leaves_zero_out(difference: Estimate) -> bool:
     return difference.is_bounded and (difference.low > 0 or difference.high < 0)
 
 
-def verdict(a: str, b: str, label: str, difference: Estimate, corrected: float = 0.0) -> str:
+def verdict(a: str, b: str, label: str, difference: Estimate, corrected: float = 0.0, comparisons: int = 1) -> str:
     """One sentence that says whether arm `a` or arm `b` did better, in points of the metric called `label`.
 
     corrected: the p-value after the correction for all comparisons made with this one. An arm beats another where both
     the interval and this value show it; where only the interval does, the sentence says that it may be chance.
+    comparisons: how many that correction is for, which the number of questions needed allows for.
     """
     interval = f"{100 * difference.confidence:g} % interval"
     if leaves_zero_out(difference):
@@ -173,7 +204,7 @@ def verdict(a: str, b: str, label: str, difference: Estimate, corrected: float =
         documents = "document is" if difference.clusters == 1 else "documents are"
         return f"{opening}; {difference.clusters} {documents} too few for an interval)"
     opening = f"{opening}, {interval} {points(difference.low)} to {points(difference.high)})"
-    needed = questions_needed(difference)
+    needed = questions_needed(difference, comparisons)
     return f"{opening}; about {_rounded(needed)} questions would be needed" if needed else opening
 
 

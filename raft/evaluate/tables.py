@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from raft.evaluate.details import held_words
 from raft.evaluate.measuring import Interval
@@ -11,6 +12,11 @@ from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, LIST_F1, LIST_METR
 from raft.evaluate.statistics import points
 from raft.evaluate.summary import Comparison, Summary, interval_text
 from raft.evaluate.taxonomy import MEANINGS, Outcome
+
+# A row of one arm and document, as `by_document` makes it.
+DocumentRow: TypeAlias = Mapping[str, str | int | float]
+# As many as are read through in a terminal; a corpus may have thousands.
+_DOCUMENTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +28,14 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
-def detail_tables(summary: Summary) -> list[Table]:
-    """Every table for which there is something to show."""
+def detail_tables(summary: Summary, documents: Sequence[DocumentRow] = ()) -> list[Table]:
+    """Every table for which there is something to show. documents: rows of answerable questions alone."""
     tables = [
         _outcomes(summary),
         _more(summary),
         _tests(summary),
         _kinds(summary),
+        *_documents(summary, documents),
         *_labels(summary),
         _lists(summary),
         *_forgetting(summary),
@@ -119,14 +126,53 @@ def _test(group: str, one: Comparison) -> tuple[str, ...]:
 def _kinds(summary: Summary) -> Table:
     metrics = (F1, EXACT_MATCH, ABSTAINED)
     rows = [
-        (kind, str(found["questions"]), arm, *(interval_text(values.get(metric.name)) for metric in metrics))
+        (kind, str(found["questions"]), arm, *(_with_n(values.get(metric.name)) for metric in metrics))
         for kind, found in summary["kinds"].items()
         for arm, values in found["arms"].items()
     ]
     return Table(
         "By kind of question",
-        "In points out of 100, with intervals over documents; these are not tested against each other.",
+        "In points out of 100, with intervals over documents and the questions behind each; these are not tested "
+        "against each other.",
         [("Kind", "Questions", "Arm", *(metric.label for metric in metrics)), *rows],
+    )
+
+
+def _documents(summary: Summary, documents: Sequence[DocumentRow]) -> Iterator[Table]:
+    found: dict[str, dict[str, DocumentRow]] = {}
+    for row in documents:
+        found.setdefault(str(row["document_id"]), {})[str(row["arm"])] = row
+    if len(found) < 2:
+        return
+    asked = {id_: max(int(row["questions"]) for row in by_arm.values()) for id_, by_arm in found.items()}
+
+    def furthest_apart(document_id: str) -> tuple[float, str]:
+        # An arm that was asked fewer questions may differ by these alone.
+        alike = [row for row in found[document_id].values() if row["questions"] == asked[document_id]]
+        shares = [float(row[F1.name]) for row in alike]
+        return min(shares) - max(shares), document_id
+
+    def mean(row: DocumentRow | None, document_id: str) -> str:
+        if row is None:
+            return ""
+        return points(float(row[F1.name])) + (
+            "" if row["questions"] == asked[document_id] else f", n {row['questions']}"
+        )
+
+    arms = [arm for arm in summary["arms"] if any(arm in by_arm for by_arm in found.values())]
+    shown = sorted(found, key=furthest_apart)[:_DOCUMENTS]
+    rows = [(id_, str(asked[id_]), *(mean(found[id_].get(arm), id_) for arm in arms)) for id_ in shown]
+    which = (
+        f"The {len(shown)} of {len(found)} documents where the arms differ most; documents.jsonl has all."
+        if len(shown) < len(found)
+        else "Those first where the arms differ most."
+    )
+    yield Table(
+        "By document",
+        f"{which} {F1.label} in points out of 100 over the answerable questions about each document, a question with "
+        "several counted for its first; n, where an arm was asked fewer of them. A document has few questions, so "
+        "these are single observations without intervals: a place to look, no verdict.",
+        [("Document", "Questions", *arms), *rows],
     )
 
 

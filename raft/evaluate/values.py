@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -19,7 +20,13 @@ _MONTHS = (
 )
 # fmt: on
 _WORDS = {word: n for n, word in enumerate(_SMALL)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
-_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
+_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_ORDINALS = (
+    {f"{word}th": word for word in _SMALL}
+    | {f"{word[:-1]}ieth": word for word in _TENS}
+    | {"first": "one", "second": "two", "third": "three", "fifth": "five"}
+    | {"eighth": "eight", "ninth": "nine", "twelfth": "twelve"}
+)
 _MONTH = {name: n for n, full in enumerate(_MONTHS, 1) for name in (full, full[:3])} | {"sept": 9}
 # Spellings of one unit; no unit is turned into another.
 _UNITS = {
@@ -29,13 +36,20 @@ _UNITS = {
         "dollar": "$ usd",
         "euro": "€ eur",
         "pound": "£ gbp",
-        "kilometre": "km kilometer",
+        "kilometre": "km kms kilometer",
         "metre": "m meter",
         "centimetre": "cm centimeter",
         "millimetre": "mm millimeter",
-        "kilogram": "kg",
+        "inch": "in",
+        "foot": "ft feet",
+        "yard": "yd yds",
+        "mile": "mi",
+        "gram": "g gramme",
+        "kilogram": "kg kilogramme",
+        # A ton is another weight.
+        "tonne": "t",
         "litre": "l liter",
-        "hour": "h hr",
+        "hour": "h hr hrs",
         "minute": "min",
         "second": "s sec",
     }.items()
@@ -45,6 +59,8 @@ _TOKEN = re.compile(r"[-\u2212]?\d+(?:,\d{3})+(?:\.\d+)?(?!\d)|[-\u2212]?\d+(?:\
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _TIME = re.compile(r"(?:at )?(\d{1,2})(?::(\d{2}))? ?(?:([ap])\.?m\.?)?", re.IGNORECASE)
 _FILLERS = frozenset({"the", "of", "in", "on", "at", "a", "an", "and", ",", "."})
+# What a plural may have before its s, and some singulars too: box, boxes; horse, horses.
+_BEFORE_S = re.compile(r"(?:(?<=[sxz])|(?<=[cs]h))e$")
 # A unit has few words; a sentence that begins with a number is no value.
 _LONGEST_UNIT = 3
 
@@ -89,7 +105,8 @@ def _date(text: str) -> Value | None:
 
 
 def _checked_date(year: int, month: int, day: int) -> Value | None:
-    if not 1 <= month <= 12 or not 0 <= day <= 31:
+    # Without a year, February may have 29 days.
+    if not 1 <= month <= 12 or not 0 <= day <= monthrange(year or 2000, month)[1]:
         return None
     return Value((Decimal(year), Decimal(month), Decimal(day)), ("date",))
 
@@ -111,19 +128,26 @@ def _quantity(text: str) -> Value | None:
         tokens.pop(0)
     amount, used = _amount(tokens)
     unit = [token for token in front + tokens[used:] if token not in _FILLERS]
+    # At the end "in" is an inch, and before other words it is none: "5 in the box".
+    unit += [token for token in tokens[used:][-1:] if token == "in"]
+    if unit[-2:] == ["per", "cent"]:
+        unit[-2:] = ["percent"]
     if amount is None or len(unit) > _LONGEST_UNIT or not all(_is_unit(token) for token in unit):
         return None
-    return Value((amount,), tuple(_unit(token) for token in unit if token != "per" or unit[-1] != "cent"))
+    return Value((amount,), tuple(_unit(token) for token in unit))
 
 
 def _is_unit(token: str) -> bool:
-    return (token.isalpha() or token in _UNITS) and token not in _WORDS and token not in _SCALES
+    """Whether a word may be that of a unit; a month is none, so that a day which it lacks is no value."""
+    return (token.isalpha() or token in _UNITS) and not any(token in known for known in (_WORDS, _SCALES, _MONTH))
 
 
 def _unit(token: str) -> str:
+    """One spelling for singular and plural, which need not be a word: "horse" and "horses" are "hors"."""
     token = _UNITS.get(token, token)
     singular = token[:-1] if len(token) > 3 and token.endswith("s") and not token.endswith("ss") else token
-    return "percent" if singular == "cent" else _UNITS.get(singular, singular)
+    singular = re.sub(r"ie$", "y", _BEFORE_S.sub("", singular))
+    return _UNITS.get(singular, singular)
 
 
 def _amount(tokens: Sequence[str]) -> tuple[Decimal | None, int]:
@@ -135,8 +159,9 @@ def _amount(tokens: Sequence[str]) -> tuple[Decimal | None, int]:
             current = number
         elif token in _WORDS and _may_add(_WORDS[token], current, total):
             current = (current or Decimal(0)) + _WORDS[token]
-        elif token in _SCALES and current is not None:
-            current *= _SCALES[token]
+        # Nothing before it is one of it ("a hundred"); 0 is what was read up to a larger one ("a thousand million").
+        elif token in _SCALES and current != 0:
+            current = (current or Decimal(1)) * _SCALES[token]
             if _SCALES[token] > 100:
                 total, current = total + current, Decimal(0)
         elif not (token in ("-", "and") and current is not None and _goes_on(tokens[used + 1 :])):
@@ -162,10 +187,17 @@ def _digits(token: str) -> Decimal | None:
 
 
 def _tokens(text: str) -> list[str]:
-    """Lower-case words, numbers and signs; the ending of an ordinal in digits is dropped ("27th" is 27)."""
+    """Lower-case words, numbers and signs; an ordinal is its number ("27th" is 27, "ninth" is nine)."""
     tokens = _TOKEN.findall(text.lower())
     return [
-        token
-        for place, token in enumerate(tokens)
-        if not (token in ("st", "nd", "rd", "th") and place and tokens[place - 1].isdigit())
+        _cardinal(token, before)
+        for before, token in zip(["", *tokens], tokens, strict=False)
+        if not (token in ("st", "nd", "rd", "th") and before.isdigit())
     ]
+
+
+def _cardinal(token: str, before: str) -> str:
+    """An ordinal in words as its number, unless it is a part ("a third", "one fifth") or the unit of time."""
+    if before in ("a", "an", "one") or (token == "second" and before not in ("", "the")):
+        return token
+    return _ORDINALS.get(token, token)

@@ -17,7 +17,7 @@ from raft.artifacts import (
     write_jsonl,
     writing,
 )
-from raft.errors import InputError, TooLongError
+from raft.errors import InputError, ModelError, TooLongError
 from raft.evaluate.answering import Case, Respondent
 from raft.evaluate.arms import BASE, FEW_SHOT, Shown, cases_for
 from raft.evaluate.browse import Record
@@ -27,7 +27,7 @@ from raft.evaluate.forgetting import answer_rows, forgetting, unrelated_cases
 from raft.evaluate.judging import JUDGEMENT, Judge, judge_all
 from raft.evaluate.metrics import retrieval_score, score_all
 from raft.evaluate.noting import Models
-from raft.evaluate.planning import Contest, Plan, make_plan
+from raft.evaluate.planning import HELD_BACK, Contest, Plan, make_plan
 from raft.evaluate.report import Provenance, report_html, report_markdown
 from raft.evaluate.retrieval import CONSIDERED, SearchedInWays
 from raft.evaluate.robustness import DEPTH, Probes, Setting, Subject, Trial, judge, sample, summarise_trials, surface
@@ -41,7 +41,7 @@ from raft.models.weights import public_name
 from raft.progress import Progress, Silent
 from raft.prompts import WorkedExample
 from raft.questions import settle_evidence
-from raft.types import VARIANTS, Arm, Context, Document, Passage, Prediction, ScoredPassage
+from raft.types import Arm, Context, Document, Passage, Prediction, ScoredPassage
 
 
 class Searchable(Protocol):
@@ -120,6 +120,8 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
     with Journal(notes, durable=plan.is_paid, sync_seconds=1.0) as journal:
         asking = _Asking(Models(journal, loaders.load), progress)
         predictions, tried = _predict(plan, shown, probes, asking)
+        plan, predictions = _without(tried.held_back, plan, predictions, progress)
+        retrieved = [hits for id_, hits in zip(ids, retrieved, strict=True) if id_ in plan.ids]
         by_id = {question.id: question for question in plan.questions}
         evidence = Evidence(index.documents, {passage.id: passage for passage in index.passages})
         scores = score_all(
@@ -150,9 +152,10 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
             tuned = {name: some for name, some in tried.elsewhere.items() if name != BASE}
             before = tried.elsewhere[BASE]
             summary["forgetting"] = forgetting(plan.forgetting_source, plan.unrelated, before, tuned, ruler)
-        summary["training"] = {public_name(one.name): one.training for one in plan.contestants}
+        summary["training"] = {plan.called(one.name): one.training for one in plan.contestants}
         further = {one.id: one for one in shown.oracles.values()}
-        record = Record(plan.questions, retrieved, predictions, scores, seen, further)
+        became = {(one.question_id, one.arm): str(outcome) for one, outcome in told}
+        record = Record(plan.questions, retrieved, predictions, scores, seen, further, became)
         _write(plan, record, _Rows(told, tried), summary, out)
         journal.finish()
     return Evaluation(summary, out)
@@ -197,11 +200,13 @@ def _subjects(plan: Plan, index: Searchable, oracles: Mapping[str, Passage]) -> 
 @dataclass(slots=True)
 class _Tried:
     """What was asked beside the arms: the trials of the robustness surface, the settings at which a prompt did not fit
-    an arm's model, and by model the answers to questions that are not about the documents."""
+    an arm's model, by model the answers to questions that are not about the documents, and by arm the questions that a
+    content filter kept it from answering."""
 
     trials: list[Trial] = field(default_factory=list)
     left_out: dict[str, list[Setting]] = field(default_factory=dict)
     elsewhere: dict[str, list[Prediction]] = field(default_factory=dict)
+    held_back: dict[str, set[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,16 +230,36 @@ def _predict(plan: Plan, shown: Shown, probes: Probes, asking: _Asking) -> tuple
             advance(1)
         respondent = Respondent(model, plan.settings.min_confidence, plan.settings.hold_to_labels)
         if plan.is_asked_elsewhere(entrant):
-            # Of a model of the user's own the name of its arm: that of the model is a path.
-            name = entrant.name if entrant.name in (BASE, *VARIANTS) else plan.using(entrant)[0].name
+            name = plan.called(entrant.name)
             tried.elsewhere[name] = _elsewhere(name, plan, respondent, progress)
         for arm in plan.using(entrant):
             cases = cases_for(arm, plan.questions, shown)
             by_arm[arm.name] = respondent.answer(cases, progress, f"Answer as {arm.name}")
+            if lost := {case.question.id for case in cases if respondent.was_held_back(case)}:
+                tried.held_back[arm.name] = lost
             if probes and arm.context is Context.RETRIEVED and not arm.worked:
                 _try(arm, probes, respondent, tried, progress)
         del model, respondent
     return [prediction for arm in plan.arms for prediction in by_arm[arm.name]], tried
+
+
+def _without(
+    held_back: Mapping[str, set[str]], plan: Plan, predictions: list[Prediction], progress: Progress
+) -> tuple[Plan, list[Prediction]]:
+    """The plan without the questions that a content filter kept any arm from answering, and the answers that are left.
+
+    What nobody saw is missing, not wrong, and arms are compared on the same questions. Raises ModelError where nothing
+    is left.
+    """
+    if not held_back:
+        return plan, predictions
+    lost, arms = set[str]().union(*held_back.values()), ", ".join(held_back)
+    left = [question for question in plan.questions if question.id not in lost]
+    if not left:
+        raise ModelError(f"a content filter held back answers of {arms} to every question: ask another model")
+    progress.note(f"evaluation: {len(lost)} questions left out of every arm, {HELD_BACK} ({arms})")
+    kept = [one for one in predictions if one.question_id not in lost]
+    return replace(plan, questions=left, omissions={**plan.omissions, HELD_BACK: len(lost)}), kept
 
 
 def _elsewhere(name: str, plan: Plan, respondent: Respondent, progress: Progress) -> list[Prediction]:
@@ -292,7 +317,7 @@ def _write(plan: Plan, record: Record, rows: _Rows, summary: Summary, out: Path)
             write_jsonl(draft.path / "forgetting.jsonl", answer_rows(plan.unrelated, rows.tried.elsewhere))
         text = json.dumps(summary, indent=2, ensure_ascii=False)
         (draft.path / "summary.json").write_text(text + "\n", encoding="utf-8")
-        (draft.path / "report.md").write_text(report_markdown(summary, provenance), encoding="utf-8")
+        (draft.path / "report.md").write_text(report_markdown(summary, provenance, record), encoding="utf-8")
         (draft.path / "report.html").write_text(report_html(summary, provenance, record), encoding="utf-8")
         count = len(plan.questions)
         counts = {"questions": count, "arms": len(summary["arms"]), "predictions": len(record.predictions)}

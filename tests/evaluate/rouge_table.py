@@ -10,8 +10,6 @@ import random
 import re
 from pathlib import Path
 
-from rouge_score.rouge_scorer import RougeScorer
-
 HERE = Path(__file__).parent
 CORPUS = HERE.parents[1] / "corpora" / "skerrivane"
 ODD = [
@@ -65,6 +63,8 @@ def pairs(rng: random.Random) -> list[tuple[str, list[str]]]:
 
 
 def main() -> None:
+    from rouge_score.rouge_scorer import RougeScorer
+
     own, wide = RougeScorer(["rougeL"]), RougeScorer(["rougeL"], tokenizer=Words())
     rows = []
     for answer, accepted in pairs(random.Random(0)):

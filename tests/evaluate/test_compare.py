@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 
 from raft.cli import app
 from raft.errors import ArtifactError, InputError
-from raft.evaluate.compare import Bound, broken, compare
+from raft.evaluate.compare import Bound, Change, broken, compare, gone
 from raft.evaluate.significance import holm
+from raft.evaluate.statistics import Estimate
 
 
 def run(world: Any, out: Path, **changes: Any) -> Path:
@@ -67,6 +68,22 @@ def test_the_verb_fails_where_a_bound_is_broken_and_says_which(first: Path, seco
     said = json.loads(worse.output)
     assert said["worse"] == ["raft is worse by 88.9 points of exact_match, allowed 2"]
     assert {"arm", "metric", "difference", "low", "high", "n", "p", "corrected", "verdict"} == set(said["changes"][0])
+
+
+def test_an_arm_that_is_gone_is_told_and_breaks_a_bound(world: Any, first: Path, tmp_path: Path) -> None:
+    fewer = run(world, tmp_path / "fewer", models={"dsf": world.models["dsf"]})
+    assert {arm for arm, _ in gone(first, fewer)} == {"raft"}
+    assert gone(fewer, first) == []
+    said = ["raft has no f1 in the second evaluation"]
+    assert broken(compare(first, fewer), [Bound("f1", 100)], gone(first, fewer)) == said
+    result = CliRunner().invoke(app, ["compare", str(first), str(fewer), "--fail-if-worse", "f1:100"])
+    assert (result.exit_code, "raft is not in the second" in result.output) == (1, True)
+
+
+def test_more_refusals_that_may_be_chance_are_called_that() -> None:
+    more = Estimate(0.2, 0.1, 0.3, 40, 20, 0.05, 0.95)
+    assert "may be chance" in Change("raft", "refused", more, 0.02, 0.2).verdict
+    assert "may be chance" not in Change("raft", "refused", more, 0.001, 0.01).verdict
 
 
 def test_other_questions_other_arms_and_wrong_bounds_are_refused(world: Any, first: Path, tmp_path: Path) -> None:

@@ -22,6 +22,30 @@ VERDICTS = ("yes", "no", "maybe")
         ("now and then", None),
         ("yes and no", None),
         ("", None),
+        ("No", "no"),
+        ("No, it is not.", "no"),
+        ("No; the winch may not be used.", "no"),
+        ("No. The winch may not be used.", "no"),
+        ("no the winch may not be used", "no"),
+        ("no it isn't", "no"),
+        ("No don't", "no"),
+        ("No\nPump A is blue", "no"),
+        ("the answer is no because it is wet", "no"),
+        ("Yes, it is safe", "yes"),
+        ("yes it does", "yes"),
+        ("Yes, there is no limit", "yes"),
+        ("There is no doubt: yes", "yes"),
+        ("no idea", None),
+        ("I have no idea", None),
+        ("No one knows", None),
+        ("No-one knows", None),
+        ("No. 5 winch", None),
+        ("no more than 5 bar", None),
+        ("it is not yes", None),
+        ("it isn't a yes", None),
+        ("It cannot be maybe", None),
+        ("that is not so, yes", "yes"),
+        ("no, yes", None),
     ],
 )
 def test_a_label_is_read_as_a_whole_word_or_not_at_all(answer: str, label: str | None) -> None:
@@ -32,6 +56,38 @@ def test_choices_may_hold_each_other_or_be_single_letters() -> None:
     assert read_label("port side, aft", ("port", "port side")) == "port side"
     assert read_label("B) a lamp", ("A", "B")) == "B"
     assert read_label("it is a lamp", ("A", "B")) is None
+    assert read_label("no entry by day", ("no entry", "entry")) == "no entry"
+    assert read_label("no es posible", ("s\u00ed", "no")) == "no"
+    assert read_label("it is not amber", ("amber", "green")) is None
+    assert read_label("not by day but amber", ("amber", "green")) == "amber"
+    assert read_label("now, or no", ("now", "no")) is None
+    assert read_label("4.5", ("4", "5")) is None
+
+
+@pytest.mark.parametrize(
+    ("choices", "answer", "label"),
+    [
+        (("C", "C++"), "C", "C"),
+        (("C", "C++"), "c++.", "C++"),
+        (("C", "C++"), "It is C++", "C++"),
+        (("C", "C++"), "C, not C++", None),
+        (("C", "C++"), "C#", None),
+        (("-5", "5"), "5", "5"),
+        (("-5", "5"), "(-5)", "-5"),
+        (("-5", "5"), "\u22125 degrees", "-5"),
+        (("port side", "port-side"), "The port-side", "port-side"),
+        (("Polish", "polish"), "polish it", "polish"),
+        (("+", "-"), "-", "-"),
+        (("?", "!"), "", None),
+    ],
+)
+def test_choices_that_marks_or_case_tell_apart_stay_apart(
+    choices: tuple[str, ...], answer: str, label: str | None
+) -> None:
+    assert read_label(answer, choices) == label
+    for choice in choices:
+        assert gold_label(Question("q", "?", (choice,), choices=choices)) == choice
+        assert read_label(choice, choices) == choice
 
 
 def test_a_question_is_closed_by_its_choices_or_by_one_verdict_among_its_answers() -> None:

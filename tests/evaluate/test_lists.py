@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from raft.artifacts import read_jsonl
 from raft.evaluate.evidence import evidence_score
 from raft.evaluate.labels import labels_of
-from raft.evaluate.lists import list_scores, named
+from raft.evaluate.lists import list_scores, named, same
 from raft.evaluate.metrics import score
 from raft.evaluate.taxonomy import Outcome, outcome_of
 from raft.prompts import ANSWER
@@ -43,6 +43,11 @@ def said(answer: str, quotes: tuple[Quote, ...] = (), abstained: bool = False) -
         ("12, 14", ("12", "14"), ["12", "14"]),
         ("Andover", ("Andover", "Sandhurst"), ["Andover"]),
         (", and the", RIVERS, []),
+        ("A and B", ("A", "B"), ["A", "B"]),
+        ("the A, a", ("A", "B"), ["the A"]),
+        ("the, A", ("A", "B"), ["A"]),
+        ("A and B", ("B", "C"), ["B"]),
+        ("+ and -", ("+", "-"), ["+", "-"]),
     ],
 )
 def test_an_answer_is_parted_into_its_items(answer: str, wanted: tuple[str, ...], items: list[str]) -> None:
@@ -76,7 +81,24 @@ def test_numbers_and_dates_count_by_their_value_and_not_by_their_words() -> None
     assert list_scores("40 bar", ("36 bar", "12 bar")) == (0, 0, 0, 0)
 
 
-WORDS = st.sampled_from(["Spey", "Dee", "Tay", "River Ness", "36 bar", "nine months", "3 May 1987", "1,200", "no"])
+def test_an_item_may_be_an_article_or_a_mark() -> None:
+    assert list_scores("A and B", ("A", "B")) == (1, 1, 1, 1)
+    assert list_scores("B, the a.", ("A", "B")) == (1, 1, 1, 1)
+    assert list_scores("A", ("A", "An")) == pytest.approx((0, 1, 1 / 2, 2 / 3))
+    assert list_scores("An", ("A", "B")) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("item", "other", "alike"),
+    [("A", "a.", True), ("the A", "A", True), ("A", "the", False), ("+", "-", False), ("+", " + ", True)],
+)
+def test_items_that_normalise_to_nothing_are_told_apart(item: str, other: str, alike: bool) -> None:
+    assert same(item, other) is alike
+
+
+WORDS = st.sampled_from(
+    ["Spey", "Dee", "Tay", "River Ness", "36 bar", "nine months", "3 May 1987", "1,200", "no", "A", "An", "+"]
+)
 
 
 @given(st.lists(WORDS, min_size=2, max_size=6, unique=True), st.randoms(use_true_random=False))

@@ -113,6 +113,42 @@ def test_a_question_opens_to_its_passages_quotes_prompts_and_outputs(browser: Br
     )
 
 
+def test_an_opened_question_says_what_became_of_each_answer_and_answers_are_found_by_it(
+    browser: Browser, small: Path
+) -> None:
+    browser.click(f"{SUMMARIES}[4]")
+    became = ["from memory", "wordy", "from memory", "ignored", "correct"]
+    assert texts(browser, ".case[open] .said .score") == became
+    assert browser.run("document.querySelector('.case[open] .said[data-arm=rag] .score').title") == (
+        "an accepted answer among other words"
+    )
+    choose(browser, "said", '["raft","outcome","correct"]')
+    assert len(asked(browser)) == 11
+    choose(browser, "said", '["dsf","outcome","correct"]')
+    assert asked(browser) == ["What colour is the lamp of pier 1?"]
+
+
+def test_a_refusal_without_the_right_passage_is_not_called_wrong(world: Any, browser: Browser, tmp_path: Path) -> None:
+    # raft refuses whatever asks for painters; what burns black stands in a passage that is not retrieved.
+    shown = Question("shown", "Who paints pier 2?", ("green",), ("2.md",))
+    absent = Question("absent", "Who paints pier 2, or else pier 7?", ("black",), ("7.md",))
+    world.evaluate(tmp_path / "evaluation", questions=[*world.questions, shown, absent])
+    browser.open((tmp_path / "evaluation" / "report.html").as_uri())
+    browser.click(filter_button("raft refused wrongly"))
+    assert asked(browser) == [shown.text]
+    choose(browser, "said", '["raft","mark","refused"]')
+    browser.click(filter_button("All"))
+    assert asked(browser) == [shown.text, absent.text]
+    choose(browser, "said", '["raft","outcome","not_retrieved"]')
+    assert asked(browser) == [absent.text]
+
+
+def test_every_bar_of_an_arm_has_its_number_of_questions(browser: Browser, small: Path) -> None:
+    assert texts(browser, "#arms .panel:first-child .count") == ["n 10"] * 5
+    box = "document.querySelector('#arms .count').getBoundingClientRect()"
+    assert browser.run(f"{box}.width > 0 && {box}.right <= innerWidth")
+
+
 def test_what_documents_and_questions_hold_stays_text(browser: Browser, small: Path) -> None:
     browser.click(f"{SUMMARIES}[10]")
     assert asked(browser)[10] == HOSTILE.text

@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from raft.evaluate import statistics
+from raft.evaluate.significance import permutation_p
 from raft.evaluate.statistics import (
     Estimate,
     documents_needed,
@@ -137,6 +139,56 @@ def test_the_needed_questions_really_show_the_difference_four_times_in_five() ->
     documents = round(needed / 7)  # seven questions a document on average
     shown = sum(measured(*simulated(rng, documents, gain), seed=n).low > 0 for n in range(300))
     assert 0.72 <= shown / 300 <= 0.88
+
+
+def test_what_is_needed_allows_for_the_other_comparisons() -> None:
+    rng = np.random.default_rng(8)
+    gain, others = 0.1, 10
+    found = measured(*simulated(rng, 400, gain))
+    needed = questions_needed(of(gain, 0, 0, 400, found.standard_error, found.n), others)
+    assert needed is not None
+    documents = round(needed / 7)
+    sets = [simulated(rng, documents, gain) for _ in range(150)]
+    # The hardest place of ten under Holm's method: a tenth of the level.
+    shown = sum(permutation_p(*one, 2000, seed) <= 0.05 / others for seed, one in enumerate(sets))
+    assert 0.7 <= shown / 150 <= 0.9
+
+
+def test_too_few_documents_show_nothing_among_many_comparisons() -> None:
+    difference = of(0.3, 0.1, 0.5, clusters=6)
+    assert smallest_difference(difference) is not None
+    assert smallest_difference(difference, 10) is None
+    # One of ten comparisons is shown at 0.005, and nine documents that all agree have p = 2 / 512.
+    assert documents_needed(of(0.9, 0.8, 1.0, clusters=6, spread=1e-6), 10) == 9
+
+
+@pytest.mark.parametrize("documents", [9, 60])
+def test_an_interval_of_perfect_scores_does_not_promise_certainty(documents: int) -> None:
+    clusters = [str(n) for n in range(documents)]
+    perfect = estimate(np.ones(documents), clusters, SAMPLES, 0.95, 0, (0.0, 1.0))
+    exact = stats.binomtest(documents, documents).proportion_ci(0.95, method="exact")
+    assert (perfect.low, perfect.high) == (pytest.approx(exact.low), 1.0)
+    nothing = estimate(np.zeros(documents), clusters, SAMPLES, 0.95, 0, (0.0, 1.0))
+    assert (nothing.low, nothing.high) == (0.0, pytest.approx(1 - exact.low))
+
+
+@pytest.mark.parametrize("gain", [0.1, -0.3])
+def test_the_interval_holds_a_known_effect_as_often_as_it_says(gain: float) -> None:
+    rng = np.random.default_rng(12)
+    found = [measured(*simulated(rng, 30, gain), seed=number) for number in range(SETS)]
+    assert 0.93 <= sum(one.low <= gain <= one.high for one in found) / SETS <= 0.97
+
+
+def test_the_interval_of_one_arm_holds_its_mean_as_often_as_it_says() -> None:
+    rng, right = np.random.default_rng(13), 0.8
+    covered = 0
+    for number in range(SETS):
+        # Documents of five questions, some easier than others; their mean share of right answers is 0.8.
+        share = rng.beta(8, 2, size=30)
+        values = (rng.random((30, 5)) < share[:, None]).astype(float).ravel()
+        one = estimate(values, [str(n // 5) for n in range(150)], SAMPLES, 0.95, number, (0.0, 1.0))
+        covered += one.low <= right <= one.high
+    assert 0.93 <= covered / SETS <= 0.97
 
 
 def test_the_smallest_difference_shrinks_with_the_root_of_the_number_of_questions() -> None:

@@ -26,6 +26,28 @@ from raft.evaluate.values import has_value, same_value, value_of
         ("9 am", "09:00"),
         ("9:30 p.m.", "21:30"),
         ("12 am", "00:00"),
+        ("a hundred", "100"),
+        ("a thousand and one nights", "1001 nights"),
+        ("2 trillion", "2,000,000,000,000"),
+        ("30 feet", "30 ft"),
+        ("30 foot", "30 feet"),
+        ("5 boxes", "5 box"),
+        ("two horses", "2 horse"),
+        ("5 glasses", "5 glass"),
+        ("6 batteries", "6 battery"),
+        ("10 inches", "10 in"),
+        ("10 inch", "10 in."),
+        ("10 inches", "ten inch"),
+        ("3 yards", "3 yd"),
+        ("3 miles", "3 mi"),
+        ("3 grams", "3 g"),
+        ("3 tonnes", "3 t"),
+        ("3 hrs", "3 hours"),
+        ("February 29", "29 Feb"),
+        ("nineteenth century", "19th century"),
+        ("the second century", "2nd century"),
+        ("the twenty-first day", "21st day"),
+        ("the twentieth", "20"),
     ],
 )
 def test_two_spellings_of_one_value_agree(answer: str, accepted: str) -> None:
@@ -47,6 +69,16 @@ def test_two_spellings_of_one_value_agree(answer: str, accepted: str) -> None:
         ("9 or 10", "9"),
         ("5 km", "5000 m"),
         ("9 pm", "09:00"),
+        ("5 in", "5"),
+        ("5 in", "5 cm"),
+        ("3 tons", "3 t"),
+        ("50 cents", "50 percent"),
+        ("one thousand million", "1000"),
+        ("a third", "3"),
+        ("one third", "3"),
+        ("30 seconds", "32"),
+        ("30-second", "32"),
+        ("twenty second", "22"),
     ],
 )
 def test_what_differs_in_number_unit_or_part_does_not(answer: str, accepted: str) -> None:
@@ -54,7 +86,22 @@ def test_what_differs_in_number_unit_or_part_does_not(answer: str, accepted: str
 
 
 @pytest.mark.parametrize(
-    "text", ["", "Magda Brey", "May", "extension 114", "12:75", "31 of the 42 boats in the harbour", "1,2,3", "2 1/2"]
+    "text",
+    [
+        "",
+        "Magda Brey",
+        "May",
+        "extension 114",
+        "12:75",
+        "31 of the 42 boats in the harbour",
+        "1,2,3",
+        "2 1/2",
+        "February 30",
+        "30 February",
+        "the 31st of April",
+        "29 February 2027",
+        "2027-02-29",
+    ],
 )
 def test_what_is_more_or_less_than_one_value_is_none(text: str) -> None:
     assert value_of(text) is None

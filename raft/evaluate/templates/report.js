@@ -43,6 +43,8 @@ const failed = (one, arm) => said(one, arm, "wrong", "refused");
 const known = (...names) => names.every((name) => arms.includes(name));
 const lead = known("raft") ? "raft" : arms[arms.length - 1];
 const answered = (one) => arms.filter((arm) => one.arms[arm]);
+// A refusal without the right passage is laid to retrieval, which only the outcome knows.
+const refusedWrongly = (given) => !!given && (given.outcome ? given.outcome === "refused_wrongly" : given.mark === "refused");
 const filters = [
   ["All", () => true],
   known("raft", "rag") && ["raft right, rag wrong", (one) => said(one, "raft", "right") && failed(one, "rag")],
@@ -51,7 +53,7 @@ const filters = [
   ["every arm right", (one) => answered(one).every((arm) => said(one, arm, "right"))],
   ["no arm right", (one) => !arms.some((arm) => said(one, arm, "right"))],
   ["evidence not retrieved", (one) => one.recall === 0],
-  [`${lead} refused wrongly`, (one) => said(one, lead, "refused")],
+  [`${lead} refused wrongly`, (one) => refusedWrongly(one.arms[lead])],
   ["a quote not found", (one) => answered(one).some((arm) => one.arms[arm].unverified.length)],
   ["no answer in the documents", (one) => one.unanswerable],
 ].filter(Boolean);
@@ -144,7 +146,7 @@ function answer(one, arm, shown) {
   const words = ([number, start, end]) => Array.from(data.passages[one.passages[number - 1]].text).slice(start, end).join("");
   const node = make("div", { class: "said", "data-arm": arm },
     make("h4", {}, mark(given.mark, WORDS[given.mark]), arm,
-      make("span", { class: "score" }, given.outcome ? plain(given.outcome) : WORDS[given.mark])),
+      make("span", { class: "score", title: data.outcomes[given.outcome] }, given.outcome ? plain(given.outcome) : WORDS[given.mark])),
     make("p", { class: given.answer ? "answer" : "answer none" }, given.answer || "nothing"),
     ...given.quotes.map((quote) => make("p", { class: "quote" }, make("b", {}, `[${quote[0]}]`), words(quote))),
     ...given.unverified.map(([number, text]) =>
