@@ -57,7 +57,7 @@ class Provenance:
 
 
 def report_markdown(summary: Summary, provenance: Provenance, record: Record) -> str:
-    """The report without the questions; without a record also without the results by document."""
+    """The report without the questions."""
     metrics = [metric for metric in METRICS if any(metric.name in arm for arm in summary["arms"].values())]
     arms = [
         (name, provenance.meanings[name], _n(values), *(interval_text(values.get(metric.name)) for metric in metrics))
