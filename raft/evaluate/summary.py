@@ -31,7 +31,13 @@ from raft.types import Prediction, Question, QuestionSource, Score
 # What people want to know, the most wanted first; the report opens with the first that could be made.
 PAIRS = (("raft", "rag"), ("raft", "dsf"), ("raft", "dsf+rag"), ("rag", "base"), ("dsf+rag", "rag"))
 # Of arms that take part on request; the user's own are each compared with raft, or else with rag.
-FURTHER_PAIRS = (("raft", "dsf-cot"), ("raft", "raft-no-cot"), ("raft", "few-shot"), ("oracle", "rag"))
+FURTHER_PAIRS = (
+    ("raft", "dsf-cot"),
+    ("raft", "raft-no-cot"),
+    ("raft", "few-shot"),
+    ("few-shot", "rag"),
+    ("oracle", "rag"),
+)
 _COMPARED = {F1.name: "F1", EXACT_MATCH.name: "exact-match"}
 CAVEATS = {
     QuestionSource.GIVEN: "",

@@ -1,4 +1,4 @@
-"""What nobody saw is missing, not wrong; models of the user's own are told apart by more than a folder's name."""
+"""What nobody saw is missing, not wrong; models are told apart, and nothing is loaded or retrieved twice."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -67,3 +67,15 @@ def test_an_added_arm_does_not_load_a_model_that_takes_part_anyway(world: Any, t
     assert sorted(world.loaded) == ["mini dsf", "mini raft", "mini untuned"]
     scores = result.summary["arms"]
     assert (scores["again"]["f1"], scores["plain"]["f1"]) == (scores["raft"]["f1"], scores["base"]["f1"])
+
+
+def test_all_arms_are_shown_what_was_retrieved_once(
+    world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harbour, asked = type(world.open_index(world.index)), []
+    usual = harbour.retrieve
+    monkeypatch.setattr(harbour, "retrieve", lambda self, texts, k: asked.append(k) or usual(self, texts, k))
+    result = world.evaluate(tmp_path / "evaluation")
+    assert asked == [2]
+    shown = {row["arm"]: row["passage_ids"] for _, row in read_jsonl(result.out / "predictions.jsonl")}
+    assert shown["rag"] == shown["dsf+rag"] == shown["raft"] != shown["base"]

@@ -372,7 +372,9 @@ def with_examples(world: Any, folder: Path, **inputs: str) -> Path:
 def test_few_shot_shows_worked_examples_of_the_training_set(world: Any, tmp_path: Path) -> None:
     examples = with_examples(world, tmp_path / "examples")
     settings = world.settings.model_copy(update={"arms": ("few-shot",), "shots": 2})
-    run(world, tmp_path / "evaluation", settings=settings, examples=examples)
+    summary = run(world, tmp_path / "evaluation", settings=settings, examples=examples).summary
+    pairs = {(one["a"], one["b"]) for one in summary["comparisons"]}
+    assert {("raft", "few-shot"), ("few-shot", "rag")} < pairs
     manifest = read_manifest(tmp_path / "evaluation")
     rows = [row for _, row in read_jsonl(tmp_path / "evaluation" / "predictions.jsonl") if row["arm"] == "few-shot"]
     assert len(rows) == 10
