@@ -67,7 +67,9 @@ def test_a_loss_a_gain_and_no_change_are_told_apart() -> None:
     assert lost["low"] <= -0.5 <= lost["high"] < 0 < gained["low"]
     assert [one["shown"] for one in (lost, gained, same)] == [True, True, False]
     assert (lost["after"]["f1"]["mean"], lost["after"]["refused"]["mean"]) == (0, 1)
-    assert gained["after"]["exact_match"] == {"mean": 1, "low": 1, "high": 1, "n": 20}
+    # The exact interval of twenty of twenty.
+    low = pytest.approx(0.025 ** (1 / 20))
+    assert gained["after"]["exact_match"] == {"mean": 1, "low": low, "high": 1, "n": 20}
     about = "on 20 questions that have nothing to do with the documents"
     number = r"\d+\.\d"
     loss = rf"tuning dsf cost 50\.0 F1 points {about}, 95 % interval {number} to {number}"
@@ -155,11 +157,11 @@ def test_the_base_and_every_tuned_model_are_asked_once_each_and_all_is_recorded(
     assert found["before"]["f1"]["mean"] == 1
     assert found["models"]["dsf"]["difference"] == pytest.approx(-1 / 12)
     assert found["models"]["raft"]["after"]["refused"]["mean"] == 1
-    verdict = "tuning raft cost 100.0 F1 points on 12 questions of barrels.jsonl, 95 % interval 100.0 to 100.0"
+    verdict = "tuning raft cost 100.0 F1 points on 12 questions of barrels.jsonl, 95 % interval 47.1 to 100.0"
     assert found["models"]["raft"]["verdict"] == verdict
     markdown = (result.out / "report.md").read_text(encoding="utf-8")
     assert "## What tuning cost elsewhere\n\nNo cost of tuning dsf is shown" in markdown
-    assert f"T{verdict[1:]}." in markdown and "| raft | 0.0 (0.0 to 0.0) |" in markdown
+    assert f"T{verdict[1:]}." in markdown and "| raft | 0.0 (0.0 to 26.5) |" in markdown
     assert f"T{verdict[1:]}." in (result.out / "report.html").read_text(encoding="utf-8")
     print_summary(result.summary, result.out, as_json=False)
     assert f"- {verdict}" in capsys.readouterr().out
