@@ -157,13 +157,12 @@ def compare(
 
     for folder in (first, second):
         check_stage(folder, Stage.EVALUATION)
-    from raft.evaluate.compare import Bound, broken, gone
+    from raft.evaluate.compare import Bound
     from raft.evaluate.compare import compare as compare_evaluations
 
     bounds = [Bound.from_text(text) for text in fail_if_worse or []]
     changes = compare_evaluations(first, second)
-    lost = gone(first, second)
-    sentences = broken(changes, bounds, lost)
+    sentences = changes.broken(bounds)
     if as_json:
         rows = [
             {
@@ -177,13 +176,13 @@ def compare(
                 "corrected": change.corrected,
                 "verdict": change.verdict,
             }
-            for change in changes
+            for change in changes.shared
         ]
-        missing = [{"arm": arm, "metric": metric} for arm, metric in lost]
+        missing = [{"arm": arm, "metric": metric} for arm, metric in changes.gone]
         print(json.dumps({"changes": rows, "missing": missing, "worse": sentences}, ensure_ascii=False))
     else:
-        left = [arm for arm in dict.fromkeys(arm for arm, _ in lost) if arm not in {change.arm for change in changes}]
-        lines = [*(change.verdict for change in changes), *(f"{arm} is not in the second" for arm in left), *sentences]
+        verdicts = [change.verdict for change in changes.shared]
+        lines = [*verdicts, *(f"{arm} is not in the second" for arm in changes.arms_gone()), *sentences]
         if bounds and not sentences:
             lines.append("nothing is worse than allowed")
         print("\n".join(lines))

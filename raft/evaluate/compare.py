@@ -85,7 +85,42 @@ class Bound:
         return bound
 
 
-def compare(first: Path, second: Path, settings: EvaluateSettings = EvaluateSettings(), seed: int = 0) -> list[Change]:
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What two evaluations have in common, and what the second lost.
+
+    shared: every arm and metric that both have. gone: arms with the metrics that only the first has of them.
+    """
+
+    shared: list[Change]
+    gone: list[tuple[str, str]]
+
+    def arms_gone(self) -> list[str]:
+        """Arms of which the second evaluation has nothing."""
+        left = {change.arm for change in self.shared}
+        return [arm for arm in dict.fromkeys(arm for arm, _ in self.gone) if arm not in left]
+
+    def broken(self, bounds: Sequence[Bound]) -> list[str]:
+        """A sentence for each arm that is worse than a bound allows, or of which nothing shows that it is not.
+
+        Raises InputError for a metric that nobody scored.
+        """
+        sentences = []
+        for bound in bounds:
+            of_metric = [change for change in self.shared if change.metric == bound.metric]
+            arms_gone = [arm for arm, metric in self.gone if metric == bound.metric]
+            if not of_metric and not arms_gone:
+                known = ", ".join(sorted({change.metric for change in self.shared}))
+                raise InputError(f"--fail-if-worse {bound.metric}: both evaluations have no such metric, only {known}")
+            for change in of_metric:
+                if 100 * change.worsening > bound.points:
+                    worse, allowed = points(change.worsening), f"{bound.points:g}"
+                    sentences.append(f"{change.arm} is worse by {worse} points of {bound.metric}, allowed {allowed}")
+            sentences += [f"{arm} has no {bound.metric} in the second evaluation" for arm in arms_gone]
+        return sentences
+
+
+def compare(first: Path, second: Path, settings: EvaluateSettings = EvaluateSettings(), seed: int = 0) -> Changes:
     """Every arm and metric that both evaluations have, paired by question, intervals clustered by document.
 
     Raises ArtifactError where a folder is no evaluation, InputError where they did not ask the same questions or have
@@ -109,33 +144,10 @@ def compare(first: Path, second: Path, settings: EvaluateSettings = EvaluateSett
     if not found:
         raise InputError(f"{first} and {second} have no arm in common: evaluate the same arms")
     corrected = holm([p for *_, p in found])
-    return [Change(*one, after, len(found)) for one, after in zip(found, corrected, strict=True)]
-
-
-def gone(first: Path, second: Path) -> list[tuple[str, str]]:
-    """Arms with the metrics that the first evaluation has of them and the second does not. Raises as `compare`."""
-    before, after = (of_one_generation(folder, _read) for folder in (first, second))
-    return [one for one in before.values if one not in after.values]
-
-
-def broken(changes: list[Change], bounds: list[Bound], lost: Sequence[tuple[str, str]] = ()) -> list[str]:
-    """A sentence for each arm that is worse than a bound allows, or of which nothing shows that it is not.
-
-    lost: what `gone` says. Raises InputError for a metric that nobody scored.
-    """
-    sentences = []
-    for bound in bounds:
-        of_metric = [change for change in changes if change.metric == bound.metric]
-        if not of_metric and bound.metric not in {metric for _, metric in lost}:
-            known = ", ".join(sorted({change.metric for change in changes}))
-            raise InputError(f"--fail-if-worse {bound.metric}: both evaluations have no such metric, only {known}")
-        for change in of_metric:
-            if 100 * change.worsening > bound.points:
-                worse = points(change.worsening)
-                sentences.append(f"{change.arm} is worse by {worse} points of {bound.metric}, allowed {bound.points:g}")
-        arms = [arm for arm, metric in lost if metric == bound.metric]
-        sentences += [f"{arm} has no {bound.metric} in the second evaluation" for arm in arms]
-    return sentences
+    return Changes(
+        shared=[Change(*one, after, len(found)) for one, after in zip(found, corrected, strict=True)],
+        gone=[one for one in before.values if one not in after.values],
+    )
 
 
 def _read(folder: Path) -> _Scores:

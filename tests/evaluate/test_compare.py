@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from raft.cli import app
 from raft.errors import ArtifactError, InputError
-from raft.evaluate.compare import Bound, Change, broken, compare, gone
+from raft.evaluate.compare import Bound, Change, compare
 from raft.evaluate.significance import holm
 from raft.evaluate.statistics import Estimate
 
@@ -36,13 +36,14 @@ def second(world: Any, tmp_path: Path, first: Path) -> Path:
 
 def test_an_evaluation_is_no_worse_than_itself(first: Path) -> None:
     changes = compare(first, first)
-    assert {change.arm for change in changes} == {"base", "rag", "dsf", "dsf+rag", "raft"}
-    assert all(change.difference.mean == change.worsening == 0 for change in changes)
-    assert broken(changes, [Bound("f1", 0), Bound("refused", 0)]) == []
+    assert {change.arm for change in changes.shared} == {"base", "rag", "dsf", "dsf+rag", "raft"}
+    assert all(change.difference.mean == change.worsening == 0 for change in changes.shared)
+    assert changes.broken([Bound("f1", 0), Bound("refused", 0)]) == changes.gone == []
 
 
 def test_a_worse_model_is_named_with_its_points_and_better_refusing_does_not_hide_it(first: Path, second: Path) -> None:
-    changes = {(change.arm, change.metric): change for change in compare(first, second)}
+    found = compare(first, second)
+    changes = {(change.arm, change.metric): change for change in found.shared}
     lost = changes["raft", "exact_match"]
     assert lost.difference.mean == pytest.approx(1 / 9 - 1)
     assert lost.difference.n == 9
@@ -52,10 +53,9 @@ def test_a_worse_model_is_named_with_its_points_and_better_refusing_does_not_hid
     assert lost.corrected > 0.05
     assert lost.verdict.startswith("raft of the first is ahead of raft of the second by 88.9 Exact match points")
     assert changes["rag", "f1"].difference.mean == 0
-    said = broken(list(changes.values()), [Bound("exact_match", 5)])
-    assert said == ["raft is worse by 88.9 points of exact_match, allowed 5"]
-    assert broken(list(changes.values()), [Bound("exact_match", 89)]) == []
-    gained = {(change.arm, change.metric): change for change in compare(second, first)}
+    assert found.broken([Bound("exact_match", 5)]) == ["raft is worse by 88.9 points of exact_match, allowed 5"]
+    assert found.broken([Bound("exact_match", 89)]) == []
+    gained = {(change.arm, change.metric): change for change in compare(second, first).shared}
     assert gained["raft", "exact_match"].worsening == -lost.worsening
 
 
@@ -72,10 +72,10 @@ def test_the_verb_fails_where_a_bound_is_broken_and_says_which(first: Path, seco
 
 def test_an_arm_that_is_gone_is_told_and_breaks_a_bound(world: Any, first: Path, tmp_path: Path) -> None:
     fewer = run(world, tmp_path / "fewer", models={"dsf": world.models["dsf"]})
-    assert {arm for arm, _ in gone(first, fewer)} == {"raft"}
-    assert gone(fewer, first) == []
-    said = ["raft has no f1 in the second evaluation"]
-    assert broken(compare(first, fewer), [Bound("f1", 100)], gone(first, fewer)) == said
+    changes = compare(first, fewer)
+    assert changes.arms_gone() == ["raft"]
+    assert changes.broken([Bound("f1", 100)]) == ["raft has no f1 in the second evaluation"]
+    assert compare(fewer, first).gone == []
     result = CliRunner().invoke(app, ["compare", str(first), str(fewer), "--fail-if-worse", "f1:100"])
     assert (result.exit_code, "raft is not in the second" in result.output) == (1, True)
 
@@ -93,7 +93,7 @@ def test_other_questions_other_arms_and_wrong_bounds_are_refused(world: Any, fir
     with pytest.raises(ArtifactError):
         compare(first, world.index)
     with pytest.raises(InputError, match=r"have no such metric, only .*exact_match"):
-        broken(compare(first, first), [Bound("beauty", 1)])
+        compare(first, first).broken([Bound("beauty", 1)])
     for text in ("f1", "f1:", ":2", "f1:-1", "f1:nan", "f1:much"):
         with pytest.raises(InputError, match="is not METRIC:POINTS"):
             Bound.from_text(text)
