@@ -260,7 +260,7 @@ class TuneSettings(Settings):
         Targets.OWN, description="own (dsf: the answer alone, raft: quotes and answer), reasoned or plain for either"
     )
     full: bool = Field(False, description="train all weights instead of a LoRA adapter")
-    # Chosen on articles that no evaluation uses: 1e-3 cost `mini` 3.7 F1 points there, this nothing (docs/results.md).
+    # Chosen on articles that no evaluation uses: 1e-3 cost `mini` 3.5 F1 points there, this none (docs/results.md).
     learning_rate: float = Field(3e-4, gt=0, description="peak learning rate")
     num_train_epochs: Count = Field(3, description="passes over the training rows")
     per_device_train_batch_size: Count = Field(8, description="rows per optimiser step and device")
