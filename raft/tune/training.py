@@ -84,7 +84,10 @@ def _padded(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What training did: the adapted model, the steps taken and the one whose weights it has, and the losses."""
+    """What training did: the adapted model, the steps taken and the one whose weights it has, and the losses.
+
+    losses: nats a row or token, by step; where there are validation rows, that of the untuned model on them is at 0.
+    """
 
     model: Any
     steps: int
@@ -92,6 +95,11 @@ class TrainingResult:
     seconds: float
     target_tokens: int
     losses: list[dict[str, float]]
+
+    def validation_losses(self) -> tuple[float, float] | None:
+        """Before any step, and with the weights that were kept; None without validation rows."""
+        by_step = {entry["step"]: entry["eval_loss"] for entry in self.losses if "eval_loss" in entry}
+        return (by_step[0], by_step[self.kept_step]) if by_step else None
 
 
 class _Report(TrainerCallback):
@@ -138,6 +146,7 @@ def train(
             bf16=has_fast_bfloat16(device),
             seed=seed,
             eval_strategy=strategy,
+            eval_on_start=bool(validation),
             save_strategy=strategy,
             save_total_limit=1,
             load_best_model_at_end=bool(validation),

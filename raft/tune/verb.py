@@ -86,7 +86,17 @@ def tune(
         draft.finish(Stage.MODEL, _recorded(method, settings, seed), inputs, counts, Ledger(len(rows), len(rows)))
     assert draft.manifest is not None
     progress.note(f"tune {variant}: {len(rows)} rows, {result.steps} steps, {result.seconds:.0f} s")
+    if losses := result.validation_losses():
+        progress.note(f"tune {variant}: {_of_validation(*losses)}")
     return draft.manifest
+
+
+def _of_validation(before: float, after: float) -> str:
+    """What the validation rows say of the tuning, in a sentence."""
+    change = f"validation loss {before:.2f} before, {after:.2f} after"
+    if after < before:
+        return change
+    return f"{change}: it learnt nothing that holds for other documents; see what `raft evaluate` says of it"
 
 
 def _recorded(method: TuningMethod, settings: TuneSettings, seed: int) -> dict[str, Any]:
