@@ -168,7 +168,11 @@ def train(
         trainer.remove_callback(PrinterCallback)
         if validation:
             trainer.add_callback(EarlyStoppingCallback(settings.early_stopping_patience))
-        trainer.train()
+        try:
+            trainer.train()
+        finally:
+            # It is the whole process's, and others count on numbers this small.
+            torch.set_flush_denormal(False)
     losses = [
         {key: float(value) for key, value in entry.items() if key in ("epoch", "step", "loss", "eval_loss")}
         for entry in trainer.state.log_history
