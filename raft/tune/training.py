@@ -127,7 +127,6 @@ def train(
 ) -> TrainingResult:
     """Train on `rows` and keep the weights with the lowest loss on `validation`, where there is any."""
     torch.manual_seed(seed)
-    torch.set_flush_denormal(True)
     device = pick_device()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="raft-tune-") as checkpoints, without_peft_noise():
@@ -146,7 +145,6 @@ def train(
             bf16=has_fast_bfloat16(device),
             seed=seed,
             eval_strategy=strategy,
-            eval_on_start=bool(validation),
             save_strategy=strategy,
             save_total_limit=1,
             load_best_model_at_end=bool(validation),
@@ -166,16 +164,21 @@ def train(
             callbacks=[_Report(advance)],
         )
         trainer.remove_callback(PrinterCallback)
+        untuned: list[dict[str, float]] = []
         if validation:
+            # Loading a batch draws a random number: looking first must not make another model.
+            with torch.random.fork_rng():
+                untuned = [{"epoch": 0.0, "step": 0, "eval_loss": trainer.evaluate()["eval_loss"]}]
             trainer.add_callback(EarlyStoppingCallback(settings.early_stopping_patience))
         try:
+            torch.set_flush_denormal(True)
             trainer.train()
         finally:
             # It is the whole process's, and others count on numbers this small.
             torch.set_flush_denormal(False)
     losses = [
         {key: float(value) for key, value in entry.items() if key in ("epoch", "step", "loss", "eval_loss")}
-        for entry in trainer.state.log_history
+        for entry in [*untuned, *trainer.state.log_history]
         if "loss" in entry or "eval_loss" in entry
     ]
     tokens = sum(len(row.target) for row in rows)
