@@ -2,13 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
+from listening import Listener
 
 from raft.artifacts import Stage, read_jsonl, verified, write_jsonl
 from raft.errors import InputError, RaftError
-from raft.progress import Silent
 from raft.recipe import ExampleSettings, IndexSettings, Recipe, Targets, TuneSettings
 from raft.run import _held_out, run
 from raft.types import Question
@@ -72,18 +72,13 @@ def test_a_question_that_does_not_fit_the_index_is_refused_directly_after_it(
 def test_a_question_that_is_longer_than_the_embedder_reads_is_left_out_with_its_reason(
     notes: Path, tmp_path: Path
 ) -> None:
-    class Notes(Silent):
-        said: ClassVar[list[str]] = []
-
-        def note(self, text: str) -> None:
-            self.said.append(text)
-
+    listener = Listener()
     path = write(tmp_path / "t.jsonl", PUMP, WINCH | {"question": LONG}, LAMP)
     settings = ExampleSettings(num_distractors=1, test_fraction=0, validation_fraction=0)
     # Stops before anything is tuned.
     with pytest.raises(InputError, match=r"test\.jsonl is empty"):
-        run([notes], tmp_path / "out", None, path, SMALL.model_copy(update={"generate": settings}), Notes())
-    assert f"{path}: question 'b' is left out: the question is longer than the embedder reads" in Notes.said
+        run([notes], tmp_path / "out", None, path, SMALL.model_copy(update={"generate": settings}), listener)
+    assert f"{path}: question 'b' is left out: the question is longer than the embedder reads" in listener.notes
     (rejected,) = [row for _, row in read_jsonl(tmp_path / "out" / "examples" / "rejected.jsonl")]
     assert (rejected["place"], rejected["text"]) == ("question 'b'", LONG)
     assert verified(tmp_path / "out" / "examples", Stage.EXAMPLES).ledger.rejected == {rejected["reason"]: 1}

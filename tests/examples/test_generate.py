@@ -8,6 +8,7 @@ from pathlib import Path
 from unittest.mock import create_autospec
 
 import pytest
+from listening import Listener
 
 from raft.artifacts import Stage, read_jsonl, verified
 from raft.errors import InputError
@@ -382,16 +383,6 @@ def test_filters_turn_away_with_their_reason_and_no_path_is_recorded(notes_index
     assert examples_fingerprint(digest, path, chosen, 0) == manifest.fingerprint
     words.write_text("litres\n")
     assert examples_fingerprint(digest, path, chosen, 0) != manifest.fingerprint
-
-
-class Listener(Silent):
-    """Remembers the lines that stay."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def test_one_class_that_holds_too_much_is_told_and_dropped_on_request(notes_index: Path, tmp_path: Path) -> None:

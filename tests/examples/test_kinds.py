@@ -7,6 +7,7 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from listening import Listener
 
 from raft.artifacts import Stage, read_jsonl, verified
 from raft.errors import InputError
@@ -131,15 +132,10 @@ def test_replies_are_taken_apart_whatever_stands_around_the_json(text: str, pars
 
 
 def test_a_model_that_takes_no_schema_is_named_once() -> None:
-    notes: list[str] = []
-
-    class Listener(Silent):
-        def note(self, text: str) -> None:
-            notes.append(text)
-
+    listener = Listener()
     writer = Secretary(reply("Which pump stops at 36 bar?", "Merrow 45"), structured=False)
-    write_kinds([PUMP, WINCH], {}, writer, settings(kinds="fact"), 0, Listener())
-    assert notes == ["secretary takes no JSON Schema: it was asked for JSON in words alone"]
+    write_kinds([PUMP, WINCH], {}, writer, settings(kinds="fact"), 0, listener)
+    assert listener.notes == ["secretary takes no JSON Schema: it was asked for JSON in words alone"]
     assert json.loads(writer.decoding.schema or "")["required"] == ["answer", "question"]
 
 

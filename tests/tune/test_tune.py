@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from listening import Listener
 
 from raft.artifacts import Stage, read_jsonl, verified
 from raft.errors import ArtifactError, ModelError
@@ -15,7 +16,6 @@ from raft.examples.rows import read_rows
 from raft.models.generator import Decoding, load_generator
 from raft.models.local import load_model
 from raft.models.tuned import read_tuned
-from raft.progress import Silent
 from raft.prompts import BEGIN_QUOTE, PromptStyle, closed_book_prompt, joined
 from raft.recipe import ExampleSettings, Targets, TuneSettings, TuningMethod
 from raft.tune import model_fingerprint, tune
@@ -152,38 +152,28 @@ def test_training_lowers_the_loss_and_the_saved_model_answers_as_trained(
     assert all(generation.text.startswith("<ANSWER>:") for generation in after)
 
 
-class Notes(Silent):
-    """Keeps what is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
-
-
 def test_the_loss_on_validation_rows_is_told_from_before_the_first_step(
     examples: Path, settings: TuneSettings, tmp_path: Path
 ) -> None:
     # The form of an answer holds for other documents too, and is soon learnt; where to point is not, by a random model.
     for method, learns in ((TuningMethod.DSF, True), (TuningMethod.RAFT, False)):
-        notes = Notes()
-        tune(examples, tmp_path / method, method, settings.model_copy(update={"alpha": 32}), progress=notes)
+        listener = Listener()
+        tune(examples, tmp_path / method, method, settings.model_copy(update={"alpha": 32}), progress=listener)
         tuned = read_tuned(tmp_path / method)
         validated = {entry["step"]: entry["eval_loss"] for entry in tuned.losses if "eval_loss" in entry}
         assert set(validated) == {0, tuned.steps / 2, tuned.steps}
         before, after = validated[0], validated[tuned.kept_step]
         assert after == min(loss for step, loss in validated.items() if step)
-        assert f"validation loss {before:.2f} before, {after:.2f} after" in notes.told[-1]
-        assert (after < before, "learnt nothing" not in notes.told[-1]) == (learns, learns)
+        assert f"validation loss {before:.2f} before, {after:.2f} after" in listener.notes[-1]
+        assert (after < before, "learnt nothing" not in listener.notes[-1]) == (learns, learns)
 
 
 def test_without_validation_rows_no_loss_on_them_is_told(
     unvalidated: Path, settings: TuneSettings, tmp_path: Path
 ) -> None:
-    notes = Notes()
-    tune(unvalidated, tmp_path / "model", TuningMethod.RAFT, settings, progress=notes)
-    assert not [text for text in notes.told if "validation loss" in text]
+    listener = Listener()
+    tune(unvalidated, tmp_path / "model", TuningMethod.RAFT, settings, progress=listener)
+    assert not [text for text in listener.notes if "validation loss" in text]
     assert not [entry for entry in read_tuned(tmp_path / "model").losses if "eval_loss" in entry]
 
 
