@@ -240,6 +240,12 @@ def paragraph_stage(
             yield maker.refuse(row, [Text(row.title, row.context), *others], rng.choice((350, 600)))
 
 
+def recalling(rows: Sequence[Row], rng: random.Random) -> Iterator[Example]:
+    """Some questions to answer without passages, which a writer must not forget."""
+    maker = ExampleMaker(rng)
+    yield from (maker.recall(row) for row in rng.sample(rows, len(rows) // 20))
+
+
 def asking_stage(asked: Sequence[Row], rng: random.Random) -> Iterator[Example]:
     """Questions to write: all of a paragraph at once, most paragraphs renamed."""
     maker, renaming = ExampleMaker(rng), Renaming(asked)

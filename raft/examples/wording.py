@@ -75,6 +75,8 @@ _NO_SUBJECT = re.compile(
     r"|because|while|although|though|when|where|than|his|her|their)(?=\s)",
     re.I,
 )
+# What nobody and nothing begins with, subject or not.
+_CLAUSE = re.compile(r"\W*(?:if|because|unless|although|though)(?=\s)", re.I)
 _DID = re.compile(r"\bdid\b(.*)", re.I | re.S)
 _PAST = re.compile(
     r"\b(?:\w{2,}ed|became|began|brought|built|came|drew|fell|found|fought|gave|got|grew|held|kept|knew|led|lost|made|met"
@@ -121,9 +123,12 @@ def asks_for(question: str, answer: str) -> bool:
     """Whether the answer can be of the kind that the question asks for: a number, a time, somebody, a subject.
 
     It says no only where that is plain: "how many" answered without any quantity, "when" without a time, "who" with a
-    number, "who holds the keys" with "at the harbour" or with "his wife", whoever that is.
+    number, "who holds the keys" with "at the harbour" or with "his wife", whoever that is, "what is heard" with "if
+    it rains".
     """
-    if _WHO_OR_WHAT.match(question) and not _AUXILIARY.search(question) and _NO_SUBJECT.match(answer):
+    if _WHO_OR_WHAT.match(question) and (
+        _CLAUSE.match(answer) or (not _AUXILIARY.search(question) and _NO_SUBJECT.match(answer))
+    ):
         return False
     if _HOW_MANY.search(question):
         return bool(_QUANTITY.search(answer) or _TIME.search(answer))

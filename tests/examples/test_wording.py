@@ -41,6 +41,7 @@ def test_what_goes_in_circles_is_not(text: str) -> None:
         ("Who holds the keys?", "the harbour master", "36.5"),
         ("Who holds the keys?", "at least two mates", "at the harbour"),
         ("What set out from Dunmarra?", "the ferry", "after the war"),
+        ("What is heard from afar?", "the bell", "if the wind is low"),
         ("Who moved into the south?", "its crew", "their descendants"),
     ],
 )

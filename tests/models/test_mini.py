@@ -7,19 +7,22 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
+from raft.models.mini.build import with_own_writer
 from raft.models.mini.layout import lay_out
 from raft.models.mini.modeling import MiniConfig, MiniForCausalLM
+from raft.models.mini.reading import Pair
 
 LENGTH, NEW = 20, 6
 MARKS = [150, 151, 152]
 
 
-@pytest.fixture(scope="module")
-def model() -> MiniForCausalLM:
+@pytest.fixture(scope="module", params=[0, 1], ids=["shared", "own writing layer"])
+def model(request: pytest.FixtureRequest) -> MiniForCausalLM:
     torch.manual_seed(0)
     config = MiniConfig(
         hidden_size=32,
         num_hidden_layers=2,
+        num_writing_layers=request.param,
         num_attention_heads=2,
         intermediate_size=48,
         pointer_size=16,
@@ -169,6 +172,25 @@ def test_it_takes_lora_matrices(model: MiniForCausalLM, prompt: dict[str, torch.
     fresh = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
     adapted = get_peft_model(fresh, LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear", r=4))
     assert torch.equal(generated(adapted, prompt)[0], generated(model, prompt)[0])
+
+
+def test_a_writer_with_its_own_layers_begins_as_it_was_and_leaves_reading_alone(
+    model: MiniForCausalLM, prompt: dict[str, torch.Tensor]
+) -> None:
+    sequences, _ = generated(model, prompt)
+    rows, pair = whole(prompt, sequences), [Pair([7, 300, 8, 301, 302], 3)]
+    made = with_own_writer(model, 1).eval()
+    torch.testing.assert_close(made(**rows).logits, model(**rows).logits)
+    labels = rows["input_ids"].masked_fill(rows["token_type_ids"] == 0, -100)
+    made(**rows, labels=labels).loss.backward()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            if parameter.grad is not None:
+                parameter -= parameter.grad
+    assert not torch.allclose(made(**rows).logits, model(**rows).logits, atol=1e-3)
+    (after,), (before,) = made.read_pairs(pair, 100), model.read_pairs(pair, 100)
+    for part, other in zip(after, before, strict=True):
+        torch.testing.assert_close(part, other, atol=0, rtol=0)
 
 
 def test_targets_that_share_a_prompt_do_not_see_each_other(model: MiniForCausalLM) -> None:

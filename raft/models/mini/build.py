@@ -89,6 +89,25 @@ def build_model(source: Path) -> MiniForCausalLM:
     return model
 
 
+def with_own_writer(model: MiniForCausalLM, layers: int) -> MiniForCausalLM:
+    """The same model with so many last layers for writing alone, which begin as those that reading has.
+
+    Only what writing has for itself learns then: its layers, its vocabulary head and its pointer.
+    """
+    config = MiniConfig(**{**model.config.to_dict(), "num_writing_layers": layers})
+    made = MiniForCausalLM(config)
+    state = model.state_dict()
+    if not model.config.num_writing_layers:
+        for name in [name for name in state if name.startswith("layers.")]:
+            number, _, part = name.removeprefix("layers.").partition(".")
+            if (own := int(number) - config.num_hidden_layers + layers) >= 0:
+                state[f"writing_layers.{own}.{part}"] = state[name].clone()
+    made.load_state_dict(state)
+    for name, parameter in made.named_parameters():
+        parameter.requires_grad_(name.startswith(("writing_layers.", "head_", "pointer_")))
+    return made
+
+
 def _copy(state: dict[str, torch.Tensor], ours: str, weights: dict[str, torch.Tensor], theirs: str) -> None:
     for part in ("weight", "bias"):
         state[f"{ours}.{part}"] = weights[f"{theirs}.{part}"]

@@ -49,6 +49,8 @@ class MiniConfig(PreTrainedConfig):
     vocab_size: int = 30522
     hidden_size: int = 384
     num_hidden_layers: int = 6
+    # How many of the last layers writing has for itself; with none it shares all of them with reading.
+    num_writing_layers: int = 0
     num_attention_heads: int = 12
     intermediate_size: int = 1536
     max_position_embeddings: int = 1024
@@ -133,6 +135,8 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
         self.embedding_norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
         self.embedding_dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(MiniLayer(config, index) for index in range(config.num_hidden_layers))
+        own = range(config.num_hidden_layers - config.num_writing_layers, config.num_hidden_layers)
+        self.writing_layers = nn.ModuleList(MiniLayer(config, index) for index in own)
         self.head_transform = nn.Linear(size, size)
         self.head_norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
         self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))
@@ -196,7 +200,8 @@ class MiniForCausalLM(MiniPreTrainedModel, GenerationMixin):
             self.embedding_norm(hidden + self.segment_embeddings(token_type_ids.clamp(max=1)))
         )
         mask = None if visible is None else _additive(visible, _compute_dtype(hidden))
-        for layer in self.layers:
+        shared = self.config.num_hidden_layers - self.config.num_writing_layers
+        for layer in (*self.layers[:shared], *self.writing_layers):
             hidden = layer(hidden, mask, past_key_values)
         memory = self._remember(hidden, input_ids, token_type_ids, attention_mask, past_key_values)
 
