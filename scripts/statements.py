@@ -17,7 +17,7 @@ from typing import NamedTuple
 from articles import Row
 from clozes import UNKNOWN, spans_of_interest
 from question_words import QuestionWords
-from raft.examples.wording import asks_for, is_closed, keeps_its_thread, stands_alone
+from raft.examples.wording import asks_for, is_closed, is_whole, keeps_its_thread, stands_alone
 from raft.text import locate, sentences
 
 _AUXILIARIES = frozenset("is was are were can could will would may might must should".split())
@@ -253,7 +253,7 @@ def reads_well(question: str, answer: str) -> bool:
     if not SHORTEST <= len(question.split()) <= LONGEST or locate(answer, question):
         return False
     fits = asks_for(question, answer) and stands_alone(question, answer)
-    return fits and keeps_its_thread(question) and is_closed(question) and is_closed(answer)
+    return fits and keeps_its_thread(question) and all(map(is_closed, (question, answer))) and is_whole(question)
 
 
 def _ended(rest: str) -> str:

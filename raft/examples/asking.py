@@ -12,7 +12,7 @@ from raft.errors import ModelError
 from raft.examples.composing import Candidate, Reason
 from raft.examples.reading import READ_TOKENS, SAME_ANSWER_F1
 from raft.examples.spelling import respell
-from raft.examples.wording import asks_for, bends_its_verb, is_closed, keeps_its_thread, stands_alone
+from raft.examples.wording import asks_for, bends_its_verb, is_closed, is_whole, keeps_its_thread, stands_alone
 from raft.index import Index
 from raft.models.generator import Decoding, Generation, Generator
 from raft.models.weights import public_name
@@ -120,6 +120,9 @@ def check_form(
     if locate(parsed.answer, parsed.question) is not None:
         return Reason.ANSWER_IN_QUESTION
     text, answer = respell(parsed.question, passage.text), passage.text[slice(*span)]
+    # By the names in its spelling, which a model that writes in lower case does not give.
+    if not is_whole(text):
+        return Reason.NOT_A_QUESTION
     if not stands_alone(text, answer):
         return Reason.LEANS_ON_PASSAGE
     digest = hashlib.sha256(f"{passage.id}\x00{parsed.question}\x00{answer}".encode()).hexdigest()[:16]

@@ -83,6 +83,25 @@ _PAST = re.compile(
     r"|paid|ran|rose|said|sat|saw|sent|sold|spent|spoke|stood|struck|taught|took|thought|told|went|won|wore|wrote)\b",
     re.I,
 )
+# Forms that are past tense and no participle, so that none follows "was".
+_ONLY_PAST = re.compile(
+    r"(?<!who )(?<!that )(?<!which )\b(?:arose|ate|began|became|blew|broke|came|chose|drank|drew|drove|fell|flew|forgot"
+    r"|froze|gave|grew|knew|ran|rang|rode|rose|sang|sank|saw|shook|spoke|stole|swam|swore|threw|took|went|woke|wore|wrote)\b",
+    re.I,
+)
+_WAS = re.compile(r"^(?:in what \w+|when|where|why|how(?! (?:many|much)\b)) (?:was|were|is|are) (.*)", re.I | re.S)
+# A verb with its object, as only one that takes two has it after "was": "When was she awarded the prize?"
+_OBJECT = re.compile(r"\b(\w{2,}ed) (?:(?:an?|the(?! most)|its|his|their|them|him|another)\b|\$?\d)", re.I)
+_TWO_OBJECTS = (
+    "allowed allotted appointed assigned awarded called charged christened considered crowned declared deemed denied "
+    "designated dubbed elected entitled granted issued labeled labelled named nicknamed nominated offered ordained "
+    "owed promised proclaimed promoted ranked rated refused renamed titled voted"
+)
+# "... between 2004?", "... to nations whose economies?": the rest is missing.
+_BROKEN_OFF = re.compile(
+    r"\b(?:an?|the|its|their|our|and|or|such as|(?<=\w )whose(?: \w+)?"
+    r"|between (?:the )?(?:\d+|[A-Z][\w'-]*(?: [A-Z][\w'-]*)*)|from \S+ to)\W*$"
+)
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _INCHES = re.compile(r"(?<=\d)\"")
 # So many words in the same order twice are a writer that lost its thread.
@@ -94,6 +113,11 @@ def keeps_its_thread(text: str) -> bool:
     words = re.findall(r"\w+", text.casefold())
     runs = [tuple(words[at : at + _REPEATED]) for at in range(len(words) - _REPEATED + 1)]
     return len(runs) == len(set(runs)) and all(word != after for word, after in pairwise(words))
+
+
+def is_whole(question: str) -> bool:
+    """Whether a question has an end: no article, no "and", no first of two numbers is its last word."""
+    return not _BROKEN_OFF.search(question)
 
 
 def is_closed(text: str) -> bool:
@@ -108,15 +132,23 @@ def is_closed(text: str) -> bool:
 
 
 def bends_its_verb(question: str, passage: str) -> bool:
-    """Whether the verb after "did" has lost the past of the statement that the question was made from.
+    """Whether the verb has the form that "did" or "was" asks for, and not that of the statement it was taken from.
 
     It says no only where that is plain: a past form stands after "did", and all words there are the passage's own, so
-    that none of them is a verb in another form ("When did the ferry reached Dunmarra?").
+    that none of them is a verb in another form ("When did the ferry reached Dunmarra?"); or a verb after "was" has an
+    object or a form that no participle has ("When was the ferry reached the harbour?").
     """
+    if (was := _WAS.match(question)) and (_ONLY_PAST.search(was[1]) or not _is_passive(was[1])):
+        return False
     asked = _DID.search(question)
     if asked is None or not _PAST.search(asked[1]):
         return True
     return not _words(asked[1]) <= _words(passage)
+
+
+def _is_passive(asked: str) -> bool:
+    """Whether no verb has an object that only an active one can have."""
+    return all(found[1].lower() in _TWO_OBJECTS.split() for found in _OBJECT.finditer(asked))
 
 
 def asks_for(question: str, answer: str) -> bool:

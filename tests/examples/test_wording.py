@@ -2,7 +2,7 @@
 
 import pytest
 
-from raft.examples.wording import asks_for, bends_its_verb, is_closed, keeps_its_thread, stands_alone
+from raft.examples.wording import asks_for, bends_its_verb, is_closed, is_whole, keeps_its_thread, stands_alone
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,34 @@ def test_an_open_bracket_or_quote_is_seen(text: str) -> None:
     assert not is_closed(text)
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What has changed between the two wars?",
+        "Whose boat?",
+        "Who sailed from Inver to Dunmarra?",
+        "What was Anna Lund heir to?",
+        "What lies between Inver and Dunmarra?",
+    ],
+)
+def test_a_question_with_an_end_is_whole(question: str) -> None:
+    assert is_whole(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What has declined between 2004?",
+        "What lies between Inver?",
+        "What was sent to crews whose boats?",
+        "Who reached the?",
+        "What rose from 12 to?",
+    ],
+)
+def test_a_question_that_breaks_off_is_seen(question: str) -> None:
+    assert not is_whole(question)
+
+
 _STATEMENT = "In 1521 the united crews left Inver and reached Dunmarra, whose harbour they held until May."
 
 
@@ -83,6 +111,34 @@ def test_a_verb_after_did_is_bent(question: str) -> None:
 
 @pytest.mark.parametrize("question", ["When did the crews reached Dunmarra?", "Until when did they held the harbour?"])
 def test_a_past_form_after_did_is_seen(question: str) -> None:
+    assert not bends_its_verb(question, _STATEMENT)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "When was the harbour enlarged?",
+        "When was Anna Lund awarded the prize?",
+        "Where was the keeper who wrote the log born?",
+        "When was the first ferry to Inver built?",
+        "How many crews were there when the tower reached its height?",
+        "What was it that reached the harbour?",
+    ],
+)
+def test_a_verb_after_was_is_a_participle(question: str) -> None:
+    assert bends_its_verb(question, _STATEMENT)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "When was the crew reached the harbour?",
+        "Where was Anna Lund negotiated a price?",
+        "In what year was the enlargement began?",
+        "When was the average boat moved 17 miles?",
+    ],
+)
+def test_an_active_verb_after_was_is_seen(question: str) -> None:
     assert not bends_its_verb(question, _STATEMENT)
 
 
