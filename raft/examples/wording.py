@@ -6,7 +6,6 @@ The kinds are told by English question words; a question in another language pas
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 _NUMBER_WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -51,7 +50,11 @@ _THING = re.compile(
     re.I,
 )
 # Not "These", which is a German noun.
-_POINTS_AWAY = re.compile(r"\b(?:(?i:this|those)|these(?! days))\b(?! (?:who|that|which)\b)")
+_POINTS_AWAY = re.compile(
+    r"\b(?:(?i:this|those)|these(?! days))\b(?! (?:who|that|which)\b)|\bsuch (?!as\b|an?\b|that\b)"
+)
+# At the head of an answer a small letter or a noun behind it tells it from the German one.
+_POINTS_BACK = re.compile(r"\W*(?:this|these|those|such) (?!as\b)[a-z]", re.I)
 _ONLY_PRONOUN = re.compile(
     r"\W*(?:he|him|his|she|hers?|it|its|they|them|theirs?|this|that|these|those|we|us|our|i|me|my|you|your"
     r"|one|someone|some|others?|such|former|latter|who|which)\W*$",
@@ -91,7 +94,15 @@ _ONLY_PAST = re.compile(
 )
 _WAS = re.compile(r"^(?:in what \w+|when|where|why|how(?! (?:many|much)\b)) (?:was|were|is|are) (.*)", re.I | re.S)
 # A verb with its object, as only one that takes two has it after "was": "When was she awarded the prize?"
-_OBJECT = re.compile(r"\b(\w{2,}ed) (?:(?:an?|the(?! most)|its|his|their|them|him|another)\b|\$?\d)", re.I)
+_OBJECT = re.compile(
+    r"\b(\w{2,}ed|lost|held|built|led|met|won|found|kept|caught|fought|bought) "
+    r"(?:(?:an?|the(?! most)|its|his|their|them|him|another)\b|\$?\d)",
+    re.I,
+)
+# "What conducted by the crew?" lacks its "was".
+_LACKS_WAS = re.compile(
+    r"^(?:who|what) (?:\w{2,}ed|led|held|built|made|written|given|taken|won|found|sold) by (?!\w+ing\b|\W?\d)", re.I
+)
 _TWO_OBJECTS = (
     "allowed allotted appointed assigned awarded called charged christened considered crowned declared deemed denied "
     "designated dubbed elected entitled granted issued labeled labelled named nicknamed nominated offered ordained "
@@ -99,7 +110,8 @@ _TWO_OBJECTS = (
 )
 # "... between 2004?", "... to nations whose economies?": the rest is missing.
 _BROKEN_OFF = re.compile(
-    r"\b(?:an?|the|its|their|our|and|or|such as|(?<=\w )whose(?: \w+)?"
+    r"^(?i:who) (?=[A-Z]\w+ )(?!.*\b(?:is|was|are|were|did|does|do)\b).*"
+    r"|\b(?:an?|the|its|their|our|and|or|such as|(?<=\w )whose(?: \w+)?"
     r"|between (?:the )?(?:\d+|[A-Z][\w'-]*(?: [A-Z][\w'-]*)*)|from \S+ to)\W*$"
 )
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
@@ -109,14 +121,17 @@ _REPEATED = 3
 
 
 def keeps_its_thread(text: str) -> bool:
-    """Whether no word follows itself and no three words stand twice in the same order."""
-    words = re.findall(r"\w+", text.casefold())
+    """Whether no word and no two words follow themselves, and no three words stand twice in the same order."""
+    words = re.findall(r"\w+(?:[.,]\d+)*", text.casefold())
     runs = [tuple(words[at : at + _REPEATED]) for at in range(len(words) - _REPEATED + 1)]
-    return len(runs) == len(set(runs)) and all(word != after for word, after in pairwise(words))
+    again = any(
+        words[at : at + size] == words[at + size : at + 2 * size] for size in (1, 2) for at in range(len(words))
+    )
+    return len(runs) == len(set(runs)) and not again
 
 
 def is_whole(question: str) -> bool:
-    """Whether a question has an end: no article, no "and", no first of two numbers is its last word."""
+    """Whether a question has a verb behind "who", and an end: not an article, "and", or the first of two numbers."""
     return not _BROKEN_OFF.search(question)
 
 
@@ -136,8 +151,10 @@ def bends_its_verb(question: str, passage: str) -> bool:
 
     It says no only where that is plain: a past form stands after "did", and all words there are the passage's own, so
     that none of them is a verb in another form ("When did the ferry reached Dunmarra?"); or a verb after "was" has an
-    object or a form that no participle has ("When was the ferry reached the harbour?").
+    object or a form that no participle has ("When was the ferry reached the harbour?"); or the "was" is lost.
     """
+    if _LACKS_WAS.match(question):
+        return False
     if (was := _WAS.match(question)) and (_ONLY_PAST.search(was[1]) or not _is_passive(was[1])):
         return False
     asked = _DID.search(question)
@@ -179,7 +196,7 @@ def stands_alone(question: str, answer: str) -> bool:
     """
     if question_word(question) == "other":
         return True
-    if _POINTS_AWAY.search(question) or _ONLY_PRONOUN.match(answer):
+    if _POINTS_AWAY.search(question) or _ONLY_PRONOUN.match(answer) or _POINTS_BACK.match(answer):
         return False
     if (person := _PERSON.search(question)) and not _SOMEBODY.search(question[: person.start()]):
         return False
