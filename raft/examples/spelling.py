@@ -9,6 +9,7 @@ from bm25s.stopwords import STOPWORDS_EN
 from raft.text import Source, sentences
 
 _STOP_WORDS = frozenset(STOPWORDS_EN)
+_ASKING = frozenset("who whom whose what which when where why how".split())
 # A longer run of equal words is spelt in parts.
 _LONGEST_RUN = 8
 _WORDS = re.compile(r"\S+")
@@ -27,6 +28,10 @@ def respell(question: str, passage: str) -> str:
     words = [match.span() for match in _WORDS.finditer(body)]
     parts: list[str] = []
     at = 0
+    if words and body[slice(*words[0])].casefold() in _ASKING:
+        # A heading such as "WHO HOLDS THE KEYS" is no spelling of the word that asks.
+        parts.append(body[slice(*words[0])])
+        at = 1
     while at < len(words):
         end, span = next(
             (
