@@ -9,7 +9,7 @@ from bm25s.stopwords import STOPWORDS_EN
 from raft.text import Source, sentences
 
 _STOP_WORDS = frozenset(STOPWORDS_EN)
-_ASKING = frozenset("who whom whose what which when where why how".split())
+_ASKING = ("who", "whom", "whose", "what", "which", "when", "where", "why", "how")
 # A longer run of equal words is spelt in parts.
 _LONGEST_RUN = 8
 _WORDS = re.compile(r"\S+")
