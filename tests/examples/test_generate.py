@@ -47,7 +47,7 @@ class Clerk:
             return joined(plain_target(words[-1]))
         if row % 2:
             return "Here is a question about the passage!"
-        return joined(question_target(words[-1], f"What follows the words {' '.join(words[-9:-1])}?"))
+        return joined(question_target(words[-1], f"What follows the words {' '.join(words[-9:-1])} there?"))
 
 
 def rows(folder: Path, name: str) -> list[dict]:
