@@ -29,6 +29,7 @@ class Reason(StrEnum):
     NO_NEIGHBOUR = "no second passage of its split to compare it with"
     NOT_OF_KIND = "not of the kind of question that was wanted"
     UNLIKELY = "a draft that its own writer finds unlikely"
+    SPLICED = "a draft that runs words together from several places of its passage"
     REFERS_TO_PASSAGE = "speaks of the passage instead of its subject"
     LEANS_ON_PASSAGE = "a pronoun in it stands for what only the passage names"
     ANSWER_IN_QUESTION = "the question gives its answer away"

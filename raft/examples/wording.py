@@ -147,6 +147,19 @@ def is_closed(text: str) -> bool:
     return not opened and _INCHES.sub("", text).count('"') % 2 == 0
 
 
+def is_spliced(question: str, passage: str) -> bool:
+    """Whether a question for a subject is made of its passage's words, which stand together nowhere in it.
+
+    That is how a small writer runs two clauses into one: "Who struck the hull was painted?" It is no fault of a writer
+    that can say a thing in other words.
+    """
+    first, *asked = re.findall(r"\w+", question.casefold())
+    shown = re.findall(r"\w+", passage.casefold())
+    if first not in ("who", "what") or asked[:1] in (["did"], ["do"], ["does"]) or not set(asked) <= set(shown):
+        return False
+    return f" {' '.join(asked)} " not in f" {' '.join(shown)} "
+
+
 def bends_its_verb(question: str, passage: str) -> bool:
     """Whether the verb has the form that "did" or "was" asks for, and not that of the statement it was taken from.
 

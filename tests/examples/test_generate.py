@@ -240,6 +240,30 @@ def test_the_likeliest_drafts_are_put_forward_and_the_others_listed() -> None:
     assert drafted(-5.0, 1.0, questions_per_passage=1)[0] == []
 
 
+class Splicer(Drafter):
+    """A writer that makes a question of words from two places; weighed or not."""
+
+    def __init__(self, likelihood: float | None) -> None:
+        super().__init__(0.0, 0.0)
+        self.likelihood = likelihood
+
+    def _draft(self, prompt: str, row: int) -> Generation:
+        text = joined(question_target("The mate", "Who left the painted hull?"))
+        return Generation(text, 0.0, likelihood=self.likelihood)
+
+
+def test_only_a_writer_that_is_weighed_is_suspected_of_splicing() -> None:
+    text = "The mate left the ferry. Then the painted hull was dry."
+    passage, settings = Passage("p", "d", "", text, 0, len(text)), ExampleSettings(questions_per_passage=1, drafts=1)
+    kept, rejected = write_questions([passage], Splicer(-0.01), settings, 0, Silent())
+    assert not kept
+    assert [str(why) for _, _, why in rejected] == [
+        "a draft that runs words together from several places of its passage"
+    ]
+    kept, _ = write_questions([passage], Splicer(None), settings, 0, Silent())
+    assert [candidate.question.text for candidate in kept] == ["Who left the painted hull?"]
+
+
 class Doubter(Drafter):
     """A writer of one question with three answers, who reads the middle one."""
 

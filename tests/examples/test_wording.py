@@ -2,7 +2,15 @@
 
 import pytest
 
-from raft.examples.wording import asks_for, bends_its_verb, is_closed, is_whole, keeps_its_thread, stands_alone
+from raft.examples.wording import (
+    asks_for,
+    bends_its_verb,
+    is_closed,
+    is_spliced,
+    is_whole,
+    keeps_its_thread,
+    stands_alone,
+)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +154,33 @@ def test_a_verb_after_was_is_a_participle(question: str) -> None:
 )
 def test_an_active_verb_after_was_is_seen(question: str) -> None:
     assert not bends_its_verb(question, _STATEMENT)
+
+
+WRECK = (
+    "The mate, who had struck the hull, left the ferry at Inver. Once it was dry the hull was painted by Moira Bain."
+)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who had struck the hull?",
+        "Who left the ferry at Inver?",
+        # Not a subject, or with words of its own.
+        "What did the mate struck?",
+        "What was painted by the mate at Inver afterwards?",
+        "Where was the hull left?",
+    ],
+)
+def test_a_question_in_the_words_of_one_place_is_not_spliced(question: str) -> None:
+    assert not is_spliced(question, WRECK)
+
+
+@pytest.mark.parametrize(
+    "question", ["Who struck the hull was painted?", "Who left the hull?", "What was the ferry at Inver?"]
+)
+def test_words_of_two_places_run_together_are_seen(question: str) -> None:
+    assert is_spliced(question, WRECK)
 
 
 def test_other_questions_may_ask_for_anything() -> None:

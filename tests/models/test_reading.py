@@ -154,6 +154,17 @@ def test_it_refuses_where_none_is_likelier_than_any() -> None:
     assert best_reading([low], [bounds(4)], refusal_bias=-10.0).answer is not None
 
 
+def test_what_little_chance_many_passages_have_does_not_add_up_to_an_answer() -> None:
+    """Each passage alone is answered from at these odds, and eight alike are refused, as the best of eight is luck."""
+    little = Scores(torch.full((4,), -1.3), *scores(4, 3)[1:])
+    assert best_reading([little], [bounds(4)], refusal_bias=0.0).answer is not None
+    assert best_reading([little] * 8, [bounds(4)] * 8, refusal_bias=0.0).answer is None
+    clear = Scores(torch.full((4,), math.log(8 / 4) + 0.1), *scores(4, 3)[1:])
+    assert best_reading([*[little] * 7, clear], [bounds(4)] * 8, refusal_bias=0.0).answer is not None
+    barely = clear._replace(first=clear.first - 0.2)
+    assert best_reading([*[little] * 7, barely], [bounds(4)] * 8, refusal_bias=0.0).answer is None
+
+
 def test_spans_keep_to_their_bounds() -> None:
     begins, ends = torch.tensor([True, False, False, False]), torch.tensor([False, False, True, True])
     reading = best_reading([scores(4, 4)], [Bounds(begins, ends, 3, 4)], refusal_bias=-100.0)

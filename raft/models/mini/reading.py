@@ -9,6 +9,7 @@ one by one did not learn from ten times as many (docs/mini.md).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -233,10 +234,11 @@ class Reading(NamedTuple):
 def best_reading(scores: Sequence[Scores], bounds: Sequence[Bounds], refusal_bias: float) -> Reading:
     """What to say. scores: of each of the pairs of one question, with the bounds of each.
 
-    refusal_bias: added to the log-odds of refusing. It refuses where that is likelier than to answer at all.
+    It refuses where the log-odds of the likeliest passage are not above refusal_bias and the logarithm of how many
+    passages there are: the best of many is high by chance, and what little chance each has would add up in a sum.
     """
-    choices = _of_all(scores)
-    everything, answering = float(choices.logsumexp(0)), float(choices[:-1].logsumexp(0))
+    everything = float(_of_all(scores).logsumexp(0))
+    answering = max(float(pair.first.logsumexp(0)) for pair in scores) - math.log(len(scores))
     decided = abs(refusal_bias - answering)
     best: Span | None = None
     best_score = second_score = -torch.inf
