@@ -18,6 +18,17 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|St|No|Nos|vs|approx|e\.g|i\.e|etc|Fig|Art|Sec|cf|rev|max|min)|\b[A-Z])\.$"
 )
 _BOUNDARY = re.compile(r"[.!?]+[\"')\]]*(?=\s+[\"'(\[]?[A-Z0-9])|\n")
+# A text without any line of so many characters was not wrapped for want of room.
+_NARROWEST = 60
+# Two spaces break a line in Markdown; what these end is no sentence that goes on.
+_HARD_BREAKS, _ENDS = ("  ", "\\"), ":;\u3002\uff01\uff1f"
+# Headings, rows of tables, fences and rules stand on lines of their own; lists, quotes and labels ("Not here: Halle",
+# "Wick    - timetable", "**Year 2**") begin on a new one as well.
+_ROW = r"\||.* \| |.*\S {3,}\S"
+_OWN_LINE = re.compile(rf"\s*(?:#{{1,6}} |```|~~~|\*\*.*\*\*$|[-=_*~]{{3,}}$|{_ROW})")
+_BLOCK = re.compile(
+    rf"[-*+\u2022] |#{{1,6}} |\d+[.)] |>|```|~~~|\*\*|[-=_*~]{{3,}}$|{_ROW}|[\w.'-]+(?: [\w.'-]+){{0,2}}:(?: |$)"
+)
 # What a question for yes or no can be answered with.
 VERDICTS = ("yes", "no", "maybe")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -39,14 +50,43 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def sentences(text: str) -> Iterator[Span]:
-    """Spans of the sentences of `text`, in order, without surrounding white space; a line break always ends one."""
-    start = 0
+    """Spans of the sentences of `text`, in order, without surrounding white space.
+
+    A line break ends one unless its line was only wrapped: the next goes on where it had no room left.
+    """
+    start, width = 0, 0
     for match in _BOUNDARY.finditer(text):
-        if match.group() != "\n" and _ABBREVIATION.search(text, max(start, match.start() - 12), match.start() + 1):
+        if match.group() == "\n":
+            width = width or max(_NARROWEST, *map(len, text.splitlines()))
+            if _goes_on(text, match.start(), width):
+                continue
+        elif _ABBREVIATION.search(text, max(start, match.start() - 12), match.start() + 1):
             continue
         yield from _trimmed(text, start, match.end())
         start = match.end()
     yield from _trimmed(text, start, len(text))
+
+
+def _goes_on(text: str, at: int, width: int) -> bool:
+    """Whether the sentence before a line break goes on behind it. width: characters of the longest line."""
+    end = text.find("\n", at + 1)
+    line, below = text[text.rfind("\n", 0, at) + 1 : at], text[at + 1 : end if end >= 0 else None].strip()
+    above = line.rstrip()
+    if not above or not below or line.endswith(_HARD_BREAKS) or above[-1] in _ENDS:
+        return False
+    if _OWN_LINE.match(line) or _BLOCK.match(below):
+        return False
+    return was_wrapped(above, below, width)
+
+
+def was_wrapped(above: str, below: str, width: int) -> bool:
+    """Whether a line goes on where the one above broke off: its first word had no room there, or is amid a sentence.
+
+    width: characters of the longest line of its page or passage. Neither line is empty.
+    """
+    first = 1 if _SIGN.match(below) else len(below.split()[0])
+    amid = below[0].islower() and above[-1] not in ".!?:" and len(above) >= 0.5 * width
+    return len(above) + 1 + first >= 0.85 * width or amid
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:

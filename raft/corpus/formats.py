@@ -118,8 +118,11 @@ def html_content(html: str) -> Content:
         strip=["a", "b", "strong", "i", "em", "u"],
         escape_asterisks=False,
         escape_underscores=False,
+        # Line breaks in HTML are white space: each paragraph becomes one line.
+        wrap=True,
+        wrap_width=None,
     )
-    text = _BLANK_LINES.sub("\n\n", clean(converter.convert_soup(soup))).strip("\n")
+    text = _BLANK_LINES.sub("\n\n", "\n" + clean(converter.convert_soup(soup)) + "\n").strip("\n")
     return Content(text, first_heading(text) or page_title)
 
 

@@ -93,6 +93,15 @@ def test_html_loses_navigation_and_scripts_and_keeps_headings_lists_and_tables(t
     )
 
 
+def test_a_paragraph_of_html_is_one_line_however_its_file_is_wrapped(tmp_path: Path) -> None:
+    page = """<div>\n Loose <b>ropes</b>\n are coiled. </div><ul>\n<li>the\n winch</li></ul>
+    <p>At 7\n   sharp<br>we leave.</p><pre>coil\n  twice</pre>"""
+    document = read(tmp_path, ropes__html=page).documents[0]
+    assert (
+        document.text == "Loose ropes are coiled.\n\n- the winch\n\nAt 7 sharp  \nwe leave.\n\n```\ncoil\n  twice\n```"
+    )
+
+
 def test_html_without_heading_is_titled_by_its_title_element(tmp_path: Path) -> None:
     assert read(tmp_path, a__htm="<title>Tide\n table</title><p>High</p>").documents[0].title == "Tide table"
 

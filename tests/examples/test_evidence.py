@@ -11,6 +11,17 @@ def test_of_several_sentences_with_the_answer_the_one_nearest_the_question_is_ta
     assert text[slice(*evidence.answer)] == "36 bar"
 
 
+def test_an_answer_across_a_wrapped_line_is_found_in_its_whole_sentence() -> None:
+    text = (
+        "Who moors overnight signs the book of the harbour. The fee for a night at the pier is seven crowns\n"
+        "for each metre of length."
+    )
+    evidence = find_evidence(text, "What is the fee for a night?", ["seven crowns for each metre of length"])
+    assert evidence is not None
+    quote = text[slice(*quote_span(text, evidence))]
+    assert quote == "The fee for a night at the pier is seven crowns\nfor each metre of length."
+
+
 def test_an_alias_is_sought_only_where_the_answer_before_it_is_not_there() -> None:
     text = "Keep the 8 receipts. Expenses are paid above 8 cr."
     evidence = find_evidence(text, "From what amount on are expenses paid, by receipts?", ["above 8 cr", "8"])
