@@ -84,7 +84,8 @@ def print_answer(answer: Answer) -> None:
     """An answer with its quotes and passages, for a person, on standard output."""
     print(answer.answer or "(the model wrote no answer)")
     for quote in answer.quotes:
-        print(f'  "{quote.text}"\n    {quote.source}, characters {quote.start} to {quote.end}')
+        # A quote keeps the line breaks of its source; a terminal wraps by itself.
+        print(f'  "{" ".join(quote.text.split())}"\n    {quote.source}, characters {quote.start} to {quote.end}')
     if answer.unverified:
         print(f"  ({answer.unverified} claimed quotes were not found in their passage and are not shown)")
     print("passages used:")

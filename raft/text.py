@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import string
 import unicodedata
@@ -19,16 +20,18 @@ _ABBREVIATION = re.compile(
 )
 _BOUNDARY = re.compile(r"[.!?]+[\"')\]]*(?=\s+[\"'(\[]?[A-Z0-9])|\n")
 # A text without any line of so many characters was not wrapped for want of room.
-_NARROWEST = 60
+_NARROWEST = 66
 # Two spaces break a line in Markdown; what these end is no sentence that goes on.
 _HARD_BREAKS, _ENDS = ("  ", "\\"), ":;\u3002\uff01\uff1f"
 # Headings, rows of tables, fences and rules stand on lines of their own; lists, quotes and labels ("Not here: Halle",
 # "Wick    - timetable", "**Year 2**") begin on a new one as well.
-_ROW = r"\||.* \| |.*\S {3,}\S"
+_ROW = r"\||.* \| |.*\S(?: {3,}|\t+)\S"
 _OWN_LINE = re.compile(rf"\s*(?:#{{1,6}} |```|~~~|\*\*.*\*\*$|[-=_*~]{{3,}}$|{_ROW})")
 _BLOCK = re.compile(
     rf"[-*+\u2022] |#{{1,6}} |\d+[.)] |>|```|~~~|\*\*|[-=_*~]{{3,}}$|{_ROW}|[\w.'-]+(?: [\w.'-]+){{0,2}}:(?: |$)"
 )
+# Lines of programs stand for themselves; "open()" may be spoken of.
+_CODE = re.compile(r"[{}\\]|\"{3}|^\s*(?:from \S+ )?import \w|\w(?:\((?!\))|\[)|[=!<>]=|->| = |;$")
 # What a question for yes or no can be answered with.
 VERDICTS = ("yes", "no", "maybe")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -52,31 +55,39 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 def sentences(text: str) -> Iterator[Span]:
     """Spans of the sentences of `text`, in order, without surrounding white space.
 
-    A line break ends one unless its line was only wrapped: the next goes on where it had no room left.
+    A line break ends one unless it only wraps a line (see `unwrapped`).
     """
-    start, width = 0, 0
+    text, start = unwrapped(text), 0
     for match in _BOUNDARY.finditer(text):
-        if match.group() == "\n":
-            width = width or max(_NARROWEST, *map(len, text.splitlines()))
-            if _goes_on(text, match.start(), width):
-                continue
-        elif _ABBREVIATION.search(text, max(start, match.start() - 12), match.start() + 1):
+        if match.group() != "\n" and _ABBREVIATION.search(text, max(start, match.start() - 12), match.start() + 1):
             continue
         yield from _trimmed(text, start, match.end())
         start = match.end()
     yield from _trimmed(text, start, len(text))
 
 
-def _goes_on(text: str, at: int, width: int) -> bool:
-    """Whether the sentence before a line break goes on behind it. width: characters of the longest line."""
-    end = text.find("\n", at + 1)
-    line, below = text[text.rfind("\n", 0, at) + 1 : at], text[at + 1 : end if end >= 0 else None].strip()
-    above = line.rstrip()
-    if not above or not below or line.endswith(_HARD_BREAKS) or above[-1] in _ENDS:
+def unwrapped(text: str) -> str:
+    """The text with a space for each line break that only wraps a line; as long as before, so that places stay.
+
+    Told by room: where the first word of the next line would not have fitted, or goes on amid a sentence. Headings,
+    rows of tables, items of lists and labels keep their lines.
+    """
+    lines = text.split("\n")
+    pairs = list(itertools.pairwise(lines))
+    open_ended = {place for place, pair in enumerate(pairs) if _may_go_on(*pair)}
+    width = max([_NARROWEST, *(len(lines[place]) for place in open_ended)])
+    made = lines[:1]
+    for place, (above, below) in enumerate(pairs):
+        wrapped = place in open_ended and was_wrapped(above.rstrip(), below.strip(), width)
+        made += [" " if wrapped else "\n", below]
+    return "".join(made)
+
+
+def _may_go_on(above: str, below: str) -> bool:
+    """Whether by its looks a line can go on in the next."""
+    if not above.strip() or not below.strip() or above.endswith(_HARD_BREAKS) or above.rstrip()[-1] in _ENDS:
         return False
-    if _OWN_LINE.match(line) or _BLOCK.match(below):
-        return False
-    return was_wrapped(above, below, width)
+    return not (_OWN_LINE.match(above) or _BLOCK.match(below.strip()) or _CODE.search(above) or _CODE.search(below))
 
 
 def was_wrapped(above: str, below: str, width: int) -> bool:

@@ -54,6 +54,7 @@ def test_a_sentence_goes_on_where_its_line_was_wrapped() -> None:
     [
         ["Keeper: Moira Bain of Inver", "Deputy: Ewan Roe"],
         ["apples", "pears", "plums"],
+        ["    return harbour.fee(night, length_in_metres) + pier_of_inver.crane.fee", "    of_all_boats = 7"],
         ["Emergency button          none              orange, on top of it", "Stored messages           none"],
         ["At the end of it all you choose a trade: the deck, the kelp or engineering", "**Year 2** is the trade's."],
         [

@@ -11,6 +11,7 @@ from raft.corpus.headings import heading_lines
 from raft.corpus.sections import WITHIN, Outline
 from raft.errors import InputError
 from raft.recipe import IndexSettings
+from raft.text import unwrapped
 from raft.types import Document, Passage
 
 if TYPE_CHECKING:
@@ -100,10 +101,11 @@ def _passage_spans(
         # What is too long by its characters alone need not be counted.
         return least if least > limit else max(count_tokens([text])[0], least)
 
-    text = document.text
+    # No pause is where a line was only wrapped.
+    text = unwrapped(document.text)
     pieces = [
         piece
-        for section in _sections(text)
+        for section in _sections(document.text)
         for piece in _section_pieces(text, section, limit - settings.overlap_tokens, size)
     ]
     spans = list(_merged(text, pieces, limit - settings.overlap_tokens, size))

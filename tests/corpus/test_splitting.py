@@ -90,6 +90,19 @@ def test_long_text_is_cut_between_sentences_and_long_rows_between_cells() -> Non
     assert all(cell.startswith("name") for cell in cells)
 
 
+def test_wrapped_text_is_cut_between_sentences_and_not_at_the_ends_of_its_lines() -> None:
+    text = (
+        "The fee for a night at the pier of Inver is seven crowns for each metre\n"
+        "of length. Boats without an engine of their own pay half of the fee, and\n"
+        "those of the rescue service pay nothing at all."
+    )
+    assert [passage.text for passage in split(text, 24)] == [
+        "The fee for a night at the pier of Inver is seven crowns for each metre\nof length.",
+        "Boats without an engine of their own pay half of the fee, and\n"
+        "those of the rescue service pay nothing at all.",
+    ]
+
+
 def test_overlapping_passages_begin_with_the_last_words_of_the_one_before() -> None:
     passages = split(" ".join(f"w{number}" for number in range(100)), 30, 10)
     assert [passage.text.split()[0] for passage in passages[:3]] == ["w0", "w10", "w30"]

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from raft.display import print_answer
 from raft.errors import InputError, ModelError
 from raft.prompts import REFUSAL
 from raft.query import Answer, Answerer
+from raft.query.answerer import CitedSource
 from raft.recipe import EvaluateSettings
 
 QUOTED = "[1] ##begin_quote## it may run dry for 40 seconds ##end_quote## <ANSWER>: 40 seconds"
@@ -121,3 +123,12 @@ def test_an_unsure_answer_is_a_refusal_without_quotes(model: Any, answering: Any
     assert answered(0.0).answer == "40 seconds"
     with pytest.raises(ModelError, match=r"likely its answers are: set evaluate\.min_confidence to 0"):
         answered(0.5)
+
+
+def test_a_quote_that_runs_over_a_line_is_printed_on_one(capsys: pytest.CaptureFixture[str]) -> None:
+    quote = CitedSource("fees.md", "fees.md", "Fees", "seven crowns\n  for each metre", 4, 33, "p")
+    print_answer(Answer("How much?", "seven crowns", False, (quote,), 0, (), 0.0))
+    assert capsys.readouterr().out.splitlines()[1:3] == [
+        '  "seven crowns for each metre"',
+        "    fees.md, characters 4 to 33",
+    ]
