@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import string
 import unicodedata
@@ -12,6 +11,8 @@ from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
+from raft.wrapping import unwrapped
+
 Span = tuple[int, int]
 
 # A full stop after one of these, or after a single capital, does not end a sentence.
@@ -19,19 +20,6 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|St|No|Nos|vs|approx|e\.g|i\.e|etc|Fig|Art|Sec|cf|rev|max|min)|\b[A-Z])\.$"
 )
 _BOUNDARY = re.compile(r"[.!?]+[\"')\]]*(?=\s+[\"'(\[]?[A-Z0-9])|\n")
-# A text without any line of so many characters was not wrapped for want of room.
-_NARROWEST = 66
-# Two spaces break a line in Markdown; what these end is no sentence that goes on.
-_HARD_BREAKS, _ENDS = ("  ", "\\"), ":;\u3002\uff01\uff1f"
-# Headings, rows of tables, fences and rules stand on lines of their own; lists, quotes and labels ("Not here: Halle",
-# "Wick    - timetable", "**Year 2**") begin on a new one as well.
-_ROW = r"\||.* \| |.*\S(?: {3,}|\t+)\S"
-_OWN_LINE = re.compile(rf"\s*(?:#{{1,6}} |```|~~~|\*\*.*\*\*$|[-=_*~]{{3,}}$|{_ROW})")
-_BLOCK = re.compile(
-    rf"[-*+\u2022] |#{{1,6}} |\d+[.)] |>|```|~~~|\*\*|[-=_*~]{{3,}}$|{_ROW}|[\w.'-]+(?: [\w.'-]+){{0,2}}:(?: |$)"
-)
-# Lines of programs stand for themselves; "open()" may be spoken of.
-_CODE = re.compile(r"[{}\\]|\"{3}|^\s*(?:from \S+ )?import \w|\w(?:\((?!\))|\[)|[=!<>]=|->| = |;$")
 # What a question for yes or no can be answered with.
 VERDICTS = ("yes", "no", "maybe")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -55,7 +43,7 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 def sentences(text: str) -> Iterator[Span]:
     """Spans of the sentences of `text`, in order, without surrounding white space.
 
-    A line break ends one unless it only wraps a line (see `unwrapped`).
+    A line break ends one unless it only wraps a line (see raft/wrapping.py).
     """
     text, start = unwrapped(text), 0
     for match in _BOUNDARY.finditer(text):
@@ -64,40 +52,6 @@ def sentences(text: str) -> Iterator[Span]:
         yield from _trimmed(text, start, match.end())
         start = match.end()
     yield from _trimmed(text, start, len(text))
-
-
-def unwrapped(text: str) -> str:
-    """The text with a space for each line break that only wraps a line; as long as before, so that places stay.
-
-    Told by room: where the first word of the next line would not have fitted, or goes on amid a sentence. Headings,
-    rows of tables, items of lists and labels keep their lines.
-    """
-    lines = text.split("\n")
-    pairs = list(itertools.pairwise(lines))
-    open_ended = {place for place, pair in enumerate(pairs) if _may_go_on(*pair)}
-    width = max([_NARROWEST, *(len(lines[place]) for place in open_ended)])
-    made = lines[:1]
-    for place, (above, below) in enumerate(pairs):
-        wrapped = place in open_ended and was_wrapped(above.rstrip(), below.strip(), width)
-        made += [" " if wrapped else "\n", below]
-    return "".join(made)
-
-
-def _may_go_on(above: str, below: str) -> bool:
-    """Whether by its looks a line can go on in the next."""
-    if not above.strip() or not below.strip() or above.endswith(_HARD_BREAKS) or above.rstrip()[-1] in _ENDS:
-        return False
-    return not (_OWN_LINE.match(above) or _BLOCK.match(below.strip()) or _CODE.search(above) or _CODE.search(below))
-
-
-def was_wrapped(above: str, below: str, width: int) -> bool:
-    """Whether a line goes on where the one above broke off: its first word had no room there, or is amid a sentence.
-
-    width: characters of the longest line of its page or passage. Neither line is empty.
-    """
-    first = 1 if _SIGN.match(below) else len(below.split()[0])
-    amid = below[0].islower() and above[-1] not in ".!?:" and len(above) >= 0.5 * width
-    return len(above) + 1 + first >= 0.85 * width or amid
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:

@@ -13,6 +13,7 @@ RAFT = Path(__file__).parents[1] / "raft"
 LAYERS = [
     {"errors", "lazy", "swap"},
     {"types"},
+    {"wrapping"},
     {"text"},
     {"prompts", "choices"},
     {"citations", "artifacts", "journal", "recipe", "progress", "questions"},

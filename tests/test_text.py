@@ -1,6 +1,5 @@
 """Sentences, normalised answers and finding words again."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,54 +35,11 @@ def test_a_sentence_does_not_end_at_an_abbreviation_or_an_initial() -> None:
     ]
 
 
-WRAPPED = """The harbour of Inver was enlarged in the spring of 1921 by Moira Bain, who
-had been the keeper of the light for eleven years. Vessels longer than
-Dunmarra's ferry announce their arrival on channel nine."""
-
-
-def test_a_sentence_goes_on_where_its_line_was_wrapped() -> None:
-    assert [" ".join(WRAPPED[a:b].split()) for a, b in sentences(WRAPPED)] == [
-        "The harbour of Inver was enlarged in the spring of 1921 by Moira Bain, who had been the keeper of the light "
-        "for eleven years.",
-        "Vessels longer than Dunmarra's ferry announce their arrival on channel nine.",
-    ]
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        ["Keeper: Moira Bain of Inver", "Deputy: Ewan Roe"],
-        ["apples", "pears", "plums"],
-        ["    return harbour.fee(night, length_in_metres) + pier_of_inver.crane.fee", "    of_all_boats = 7"],
-        ["Emergency button          none              orange, on top of it", "Stored messages           none"],
-        ["At the end of it all you choose a trade: the deck, the kelp or engineering", "**Year 2** is the trade's."],
-        [
-            "-" * 64,
-            "A. LIMITS OF WIND",
-            "**Dr Wenna Ashgrove, with Jory Mabb, who holds the slate and the camera**",
-            "Fieldwork",
-        ],
-        [
-            "code: K-180; product: Kelp soap; pack: box of 36 bars; remarks: Made by Hedda Mure",
-            "code: T-001; product: Terms",
-        ],
-        ["Here: Grell (in the chair), Aldane, Dorrow, Kemmer, Osk, Rehl, Steen, Vorn = 8", "Not here: Halle"],
-        ["Ruud    - letter to the island council about its third, by the tenth of April", "Wick    - timetable"],
-        ["# The rules of the harbour of Inver as the council of the island made them", "Every vessel is announced"],
-        [
-            "- Boats without an engine pay half of the fee for a night at the pier of Inver",
-            "- the others pay all of it",
-        ],
-        ["| a night at the pier of Inver for a boat without an engine of its own | 7 |", "| a week | 40 |"],
-        ["What the council of the island decided for the harbour in the year of 1921:", "vessels are announced"],
-        ["A line that was broken on purpose, for it ends in two spaces and no full stop  ", "and its second half"],
-        ["那座港口在一九二一年由莫伊拉扩建了", "渔船须在第九频道报告到达"],
-        ["The minutes of the harbour board of Inver for the spring of the year of 1921", "", "and what came of them"],
-    ],
-)
-def test_a_line_that_was_not_wrapped_ends_its_sentence(lines: list[str]) -> None:
-    text = "\n".join(lines)
-    assert [text[a:b] for a, b in sentences(text)] == [line.strip() for line in lines if line]
+def test_a_sentence_goes_on_over_a_wrapped_line_and_keeps_its_break() -> None:
+    text = (
+        "Vessels that are longer than the ferry of Dunmarra announce themselves on\nchannel nine. The others whistle."
+    )
+    assert [text[a:b] for a, b in sentences(text)] == [text[: text.index(" The")], "The others whistle."]
 
 
 def test_words_are_found_again_without_case_accents_spacing_and_punctuation() -> None:

@@ -96,7 +96,7 @@ def html_content(html: str) -> Content:
     import warnings
 
     from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
-    from bs4.element import PreformattedString
+    from bs4.element import NavigableString, PreformattedString
     from markdownify import MarkdownConverter
 
     with warnings.catch_warnings():
@@ -111,6 +111,13 @@ def html_content(html: str) -> Content:
         unseen.extract()  # comments, doctype, XML declaration
     for image in soup.find_all("img"):
         image.replace_with(str(image.get("alt") or ""))
+    # As a browser has it: these keep their lines, and no space begins the line behind a <br>.
+    for verbatim in soup.find_all(["textarea", "listing", "xmp"]):
+        verbatim.name = "pre"
+    for broken in soup.find_all("br"):
+        behind = broken.next_sibling
+        if isinstance(behind, NavigableString) and broken.find_parent("pre") is None:
+            behind.replace_with(behind.lstrip())
     converter = MarkdownConverter(
         heading_style="ATX",
         bullets="-",
@@ -122,7 +129,8 @@ def html_content(html: str) -> Content:
         wrap=True,
         wrap_width=None,
     )
-    text = _BLANK_LINES.sub("\n\n", "\n" + clean(converter.convert_soup(soup)) + "\n").strip("\n")
+    # Between line breaks, so that blanks alone in the first or last line count as a blank line too.
+    text = _BLANK_LINES.sub("\n\n", f"\n{clean(converter.convert_soup(soup))}\n").strip("\n")
     return Content(text, first_heading(text) or page_title)
 
 

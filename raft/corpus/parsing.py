@@ -85,6 +85,11 @@ def kind_of(name: str) -> str:
     return holder or PurePosixPath(lowered).suffix
 
 
+def keeps_lines(name: str) -> bool:
+    """Whether each line of files of this name stands for itself: source code, settings, logs."""
+    return kind_of(name.removesuffix(".gz")) in _CODE.split()
+
+
 def can_read(name: str) -> bool:
     """Whether files of this name have a reader; a `.gz` has one where the file inside does."""
     kind = kind_of(name)

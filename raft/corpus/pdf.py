@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 
 from raft.corpus.formats import Content, UnreadableError, clean
 from raft.corpus.headings import heading_lines, reads_as_heading
-from raft.text import was_wrapped
 
 PAGE_BREAK = "\n\f\n"
 _CELL_GAP = re.compile(r"\s{3,}")
@@ -155,7 +154,8 @@ def _was_wrapped(above: str, text: str, width: int) -> bool:
     """Whether `text` goes on where `above` broke off: its first word had no room there, or it is in mid-sentence."""
     if _BULLET.match(text) or (above[-1] in ".!?:" and reads_as_heading(text)):
         return False
-    return was_wrapped(above, text, width)
+    no_room = len(above) + 1 + len(text.split()[0]) >= 0.85 * width
+    return no_room or (text[0].islower() and above[-1] not in ".!?:" and len(above) >= 0.5 * width)
 
 
 def _join(above: str, text: str, words: set[str]) -> str:

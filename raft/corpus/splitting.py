@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from raft.corpus.headings import heading_lines
+from raft.corpus.parsing import keeps_lines
 from raft.corpus.sections import WITHIN, Outline
 from raft.errors import InputError
 from raft.recipe import IndexSettings
-from raft.text import unwrapped
 from raft.types import Document, Passage
+from raft.wrapping import unwrapped
 
 if TYPE_CHECKING:
     from langchain_text_splitters import RecursiveCharacterTextSplitter
@@ -101,12 +102,13 @@ def _passage_spans(
         # What is too long by its characters alone need not be counted.
         return least if least > limit else max(count_tokens([text])[0], least)
 
-    # No pause is where a line was only wrapped.
-    text = unwrapped(document.text)
+    text = document.text
+    # A line break that only wraps a line is no pause.
+    flowing = text if keeps_lines(document.source) else unwrapped(text)
     pieces = [
         piece
-        for section in _sections(document.text)
-        for piece in _section_pieces(text, section, limit - settings.overlap_tokens, size)
+        for section in _sections(text)
+        for piece in _section_pieces((text, flowing), section, limit - settings.overlap_tokens, size)
     ]
     spans = list(_merged(text, pieces, limit - settings.overlap_tokens, size))
     for before, span in zip([None, *spans], spans, strict=False):
@@ -133,8 +135,14 @@ def _sections(text: str) -> Iterator[tuple[int, int, int]]:
     yield start, position if body is None else body, position
 
 
-def _section_pieces(text: str, section: tuple[int, int, int], limit: int, size: Callable[[str], int]) -> Iterator[Span]:
-    """A section whole where it fits, else cut up, with its headings in the first piece."""
+def _section_pieces(
+    texts: tuple[str, str], section: tuple[int, int, int], limit: int, size: Callable[[str], int]
+) -> Iterator[Span]:
+    """A section whole where it fits, else cut up, with its headings in the first piece.
+
+    texts: as it is, by which pieces are measured, and as it flows, by which they are cut; of the same length.
+    """
+    text, flowing = texts
     start, body, end = section
     if size(text[start:end].strip()) <= limit:
         yield start, end
@@ -143,9 +151,9 @@ def _section_pieces(text: str, section: tuple[int, int, int], limit: int, size: 
     if head > limit // 2:
         body, head = start, 0
     cut = body
-    for piece in _splitter(limit - head, size).split_text(text[body:end]):
+    for piece in _splitter(limit - head, size).split_text(flowing[body:end]):
         # Nothing is stripped and nothing overlaps, so each piece starts where the last one ended.
-        if not text.startswith(piece, cut):
+        if not flowing.startswith(piece, cut):
             raise RuntimeError(f"langchain-text-splitters changed the text at character {cut}")
         yield from _fitting(text, start if cut == body else cut, cut + len(piece), limit, size)
         cut += len(piece)

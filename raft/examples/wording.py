@@ -6,6 +6,9 @@ The kinds are told by English question words; a question in another language pas
 from __future__ import annotations
 
 import re
+from itertools import chain
+
+from raft.text import sentences
 
 _NUMBER_WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -148,16 +151,20 @@ def is_closed(text: str) -> bool:
 
 
 def is_spliced(question: str, passage: str) -> bool:
-    """Whether a question for a subject is made of its passage's words, which stand together nowhere in it.
+    """Whether a question with "who" or "what" has only words of its passage, which stand together in no sentence there.
 
     That is how a small writer runs two clauses into one: "Who struck the hull was painted?" It is no fault of a writer
-    that can say a thing in other words.
+    that can say a thing in other words. An auxiliary behind the question word may have stood elsewhere among them.
     """
-    first, *asked = re.findall(r"\w+", question.casefold())
-    shown = re.findall(r"\w+", passage.casefold())
-    if first not in ("who", "what") or asked[:1] in (["did"], ["do"], ["does"]) or not set(asked) <= set(shown):
+    first, *asked = re.findall(r"\w+", question.casefold()) or [""]
+    said = [re.findall(r"\w+", passage[slice(*span)].casefold()) for span in sentences(passage)]
+    if first not in ("who", "what") or asked[:1] in (["did"], ["do"], ["does"]):
         return False
-    return f" {' '.join(asked)} " not in f" {' '.join(shown)} "
+    if not set(asked) <= set(chain.from_iterable(said)):
+        return False
+    moved = asked[0] if asked and _AUXILIARY.fullmatch(asked[0]) else ""
+    wanted = " ".join(word for word in asked if word != moved)
+    return not any(f" {wanted} " in f" {' '.join(word for word in words if word != moved)} " for words in said)
 
 
 def bends_its_verb(question: str, passage: str) -> bool:

@@ -122,8 +122,7 @@ class LocalGenerator:
         if self.style is PromptStyle.COMPACT:
             self._fast = _in_format(loaded.model, pick_dtype(loaded.model.device))
             self._pointing = Pointing(loaded.model, self._fast, loaded.codec.tokenizer, cites=variant != "raft-no-cot")
-            bias = loaded.model.config.refusal_bias
-            self._grammar = Grammar(loaded.codec.tokenizer, bias, recalls_quotes=variant == "dsf-cot")
+            self._grammar = Grammar(loaded.codec.tokenizer, recalls_quotes=variant == "dsf-cot")
 
     @classmethod
     def load(cls, name: str, adapter: Path | None = None, calls: Calls | None = None) -> LocalGenerator:

@@ -95,11 +95,10 @@ def test_html_loses_navigation_and_scripts_and_keeps_headings_lists_and_tables(t
 
 def test_a_paragraph_of_html_is_one_line_however_its_file_is_wrapped(tmp_path: Path) -> None:
     page = """<div>\n Loose <b>ropes</b>\n are coiled. </div><ul>\n<li>the\n winch</li></ul>
-    <p>At 7\n   sharp<br>we leave.</p><pre>coil\n  twice</pre>"""
+    <p>At 7\n   sharp<br>\n  we leave.</p><pre>coil\n  twice</pre><textarea>a\nb</textarea>"""
     document = read(tmp_path, ropes__html=page).documents[0]
-    assert (
-        document.text == "Loose ropes are coiled.\n\n- the winch\n\nAt 7 sharp  \nwe leave.\n\n```\ncoil\n  twice\n```"
-    )
+    flowing = "Loose ropes are coiled.\n\n- the winch\n\nAt 7 sharp  \nwe leave.\n\n"
+    assert document.text == flowing + "```\ncoil\n  twice\n```\n\n```\na\nb\n```"
 
 
 def test_html_without_heading_is_titled_by_its_title_element(tmp_path: Path) -> None:

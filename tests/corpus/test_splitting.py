@@ -103,6 +103,23 @@ def test_wrapped_text_is_cut_between_sentences_and_not_at_the_ends_of_its_lines(
     ]
 
 
+def test_a_passage_keeps_the_limit_of_a_tokenizer_that_counts_line_breaks() -> None:
+    def count(texts: Sequence[str]) -> list[int]:
+        return [len(re.findall(r"\w+|\n", text)) for text in texts]
+
+    text = "\n".join("every vessel of the fleet of Inver announces its arrival on channel nine" for _ in range(20))
+    made = split_documents([Document("a.md", "T", text, "a.md")], count, 254, IndexSettings(passage_tokens=40))
+    assert len(made) > 1 and max(count([passage.text for passage in made])) <= 40
+
+
+def test_lines_of_programs_and_logs_are_kept() -> None:
+    line = "the worker has finished what it was to do in so many seconds and sleeps a while"
+    text = "\n".join([line] * 4)
+    settings = IndexSettings(passage_tokens=20)
+    made = split_documents([Document("a.log", "T", text, "a.log")], count_words, 254, settings)
+    assert [passage.text for passage in made] == [line] * 4
+
+
 def test_overlapping_passages_begin_with_the_last_words_of_the_one_before() -> None:
     passages = split(" ".join(f"w{number}" for number in range(100)), 30, 10)
     assert [passage.text.split()[0] for passage in passages[:3]] == ["w0", "w10", "w30"]

@@ -166,6 +166,8 @@ WRECK = (
     [
         "Who had struck the hull?",
         "Who left the ferry at Inver?",
+        "Who was the hull painted by?",
+        "Who was Moira Bain?",
         # Not a subject, or with words of its own.
         "What did the mate struck?",
         "What was painted by the mate at Inver afterwards?",
@@ -177,7 +179,7 @@ def test_a_question_in_the_words_of_one_place_is_not_spliced(question: str) -> N
 
 
 @pytest.mark.parametrize(
-    "question", ["Who struck the hull was painted?", "Who left the hull?", "What was the ferry at Inver?"]
+    "question", ["Who struck the hull was painted?", "Who left the hull?", "What was dry at Inver?"]
 )
 def test_words_of_two_places_run_together_are_seen(question: str) -> None:
     assert is_spliced(question, WRECK)

@@ -102,7 +102,7 @@ def test_the_texts_of_a_prompt_are_those_of_its_passages(mini: Generator) -> Non
 
 
 @pytest.mark.parametrize(("bias", "begins"), [(1e6, "<ANSWER>:"), (-1e6, "[")])
-def test_the_refusal_bias_weighs_a_refusal_against_a_first_quote(
+def test_the_refusal_bias_decides_between_a_refusal_and_a_quote(
     tiny_mini: Path, tmp_path: Path, bias: float, begins: str
 ) -> None:
     shutil.copytree(tiny_mini, tmp_path / "biased")

@@ -161,11 +161,6 @@ class Output:
         return [last[-1], *again]
 
     @property
-    def may_refuse(self) -> bool:
-        """Whether the answer mark, written next, would begin a refusal: passages are shown and none is quoted."""
-        return self.place is _Place.BEGIN and bool(self.passages) and not self.asks and self.quotes == 0
-
-    @property
     def must_cite(self) -> bool:
         """Whether the answer is to be words of what was quoted, so that it cannot be a refusal."""
         return self.quotes > 0 and not self.recalls
@@ -224,16 +219,10 @@ class Output:
 class Grammar:
     """The embedded model's form as token ids; `outputs` follows a batch through it."""
 
-    def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, refusal_bias: float = 0.0, recalls_quotes: bool = False
-    ) -> None:
-        """refusal_bias: what is added to the log-probability of refusing before it is weighed against a first quote.
-
-        recalls_quotes: for weights that were taught to quote from memory; without passages others write no quotes.
-        """
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, recalls_quotes: bool = False) -> None:
+        """recalls_quotes: for weights that were taught to quote from memory; others need passages to quote."""
         self._tokenizer = tokenizer
         self._recalls_quotes = recalls_quotes
-        self.refusal_bias = refusal_bias
         ids = {token: int(tokenizer.vocab[token]) for token in CONTROL_TOKENS}
         self.control = sorted(ids.values())
         self.begin, self.end = ids[BEGIN_QUOTE], ids[END_QUOTE]
@@ -283,8 +272,6 @@ class KeepToForm:
         for row, output in enumerate(self._outputs):
             if self._begun:
                 output.advance(last[row])
-            if output.may_refuse:
-                scores[row, output.grammar.answer] += output.grammar.refusal_bias
             allowed = output.allowed(scores[row])
             if allowed is None:
                 scores[row, [*output.grammar.control, *output.circling()]] = -torch.inf

@@ -69,7 +69,8 @@ class MiniConfig(PreTrainedConfig):
     form_marks: list[int] | tuple[int, ...] = ()
     refusal: list[int] | tuple[int, ...] = ()
     verdicts: list[int] | tuple[int, ...] = ()
-    # Added to the log-odds of refusing in reading; set by what held-out questions show (docs/mini.md).
+    # What the log-odds of the best passage, less the logarithm of how many there are, must exceed for an answer; set by
+    # what held-out questions show (docs/mini.md).
     refusal_bias: float = 0.0
 
 

@@ -235,7 +235,8 @@ def best_reading(scores: Sequence[Scores], bounds: Sequence[Bounds], refusal_bia
     """What to say. scores: of each of the pairs of one question, with the bounds of each.
 
     It refuses where the log-odds of the likeliest passage are not above refusal_bias and the logarithm of how many
-    passages there are: the best of many is high by chance, and what little chance each has would add up in a sum.
+    passages there are: the best of many is high by chance, and what little chance each has would add up in a sum. Where
+    it answers it says the likeliest span of all, which need not stand in that passage.
     """
     everything = float(_of_all(scores).logsumexp(0))
     answering = max(float(pair.first.logsumexp(0)) for pair in scores) - math.log(len(scores))
