@@ -94,8 +94,8 @@ def _why_held_back(
 ) -> Reason | None:
     """Why a well-formed draft is not put forward. before: how many other questions of its passage are already.
 
-    Only a writer that is weighed, which is a small one, is suspected of splicing: of 31 drafts above the bound that were
-    spliced strict readers found 2 good, of 146 others 42 (docs/mini.md).
+    Only a writer that is weighed, which is a small one, is suspected of splicing: of 31 spliced drafts above the bound
+    strict readers found 2 good, of 146 others 42 (docs/mini.md).
     """
     if draft.likelihood is not None and is_spliced(question.text, passage.text):
         return Reason.SPLICED
