@@ -45,13 +45,17 @@ def sentences(text: str) -> Iterator[Span]:
 
     A line break ends one unless it only wraps a line (see raft/wrapping.py).
     """
-    text, start = unwrapped(text), 0
+    text, start = _flowing(text), 0
     for match in _BOUNDARY.finditer(text):
         if match.group() != "\n" and _ABBREVIATION.search(text, max(start, match.start() - 12), match.start() + 1):
             continue
         yield from _trimmed(text, start, match.end())
         start = match.end()
     yield from _trimmed(text, start, len(text))
+
+
+# Passages are asked for their sentences again and again, documents are not.
+_flowing = lru_cache(maxsize=1 << 12)(unwrapped)
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:

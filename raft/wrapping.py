@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from statistics import median
 
 # Paragraphs without any line of so many characters were not wrapped for want of room.
 _NARROWEST = 60
 # No word counts for more: a long address fits in no line, and says nothing of the one before it.
 _LONGEST_WORD = 20
+# A line of fewer words, such as a name or a link, is a line by itself.
 _FEWEST_WORDS = 4
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 # What does not go on: a sentence, an announcement, and in Markdown what ends in two spaces or a backslash.
@@ -31,12 +31,10 @@ _GAPS = (" | ", "   ", "\t", "....", "\u2026\u2026", " . . .")
 _CODE = re.compile(r"[{}]|\"{3}|\w\((?!s?\))|[=!<>]=|->| = |;$|\A\s*(?:from \S+ )?import \w")
 
 
-# Passages are asked for their sentences again and again.
-@lru_cache(maxsize=4096)
 def unwrapped(text: str) -> str:
     """The text with a space for each line break that only wraps a line; as long as before, so that all places stay.
 
-    A break does where the first word of the next line would not have fitted in the widest line of the paragraph, or
+    A break does so where the first word of the next line would not have fitted in the widest line of the paragraph, or
     begins in lower case behind a line that is at least half full. Fenced code, tables, headings, and lines that begin
     an item, a clause or a label keep their breaks; so does text whose lines are all short.
     """
