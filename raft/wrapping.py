@@ -50,12 +50,12 @@ def unwrapped(text: str) -> str:
 
 def _open_ended(lines: Sequence[str]) -> Iterator[int]:
     """The lines that could go on in the next one, by what both look like."""
-    fenced = below_is_prose = False
+    fenced = False
+    is_prose = [_is_prose(line) for line in lines]
     for place, (above, below) in enumerate(itertools.pairwise(lines)):
-        above_is_prose, below_is_prose = below_is_prose if place else _is_prose(above), _is_prose(below)
         is_fence = _FENCE.match(above) is not None
         fenced ^= is_fence
-        if fenced or is_fence or not (above_is_prose and below_is_prose) or len(above.split()) < _FEWEST_WORDS:
+        if fenced or is_fence or not all(is_prose[place : place + 2]) or len(above.split()) < _FEWEST_WORDS:
             continue
         if _ENDED.search(above) or _OWN_LINE.match(above.strip()) or _BEGINS.match(below.strip()):
             continue

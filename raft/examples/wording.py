@@ -156,10 +156,10 @@ def is_spliced(question: str, passage: str) -> bool:
     That is how a small writer runs two clauses into one: "Who struck the hull was painted?" It is no fault of a writer
     that can say a thing in other words. An auxiliary behind the question word may have stood elsewhere among them.
     """
-    first, *asked = re.findall(r"\w+", question.casefold()) or [""]
-    said = [re.findall(r"\w+", passage[slice(*span)].casefold()) for span in sentences(passage)]
+    first, *asked = _in_order(question) or [""]
     if first not in ("who", "what") or asked[:1] in (["did"], ["do"], ["does"]):
         return False
+    said = [_in_order(passage[slice(*span)]) for span in sentences(passage)]
     if not set(asked) <= set(chain.from_iterable(said)):
         return False
     moved = asked[0] if asked and _AUXILIARY.fullmatch(asked[0]) else ""
@@ -223,8 +223,12 @@ def stands_alone(question: str, answer: str) -> bool:
     return thing is None or not _words(question[: thing.start()]) <= set(_EMPTY_WORDS.split())
 
 
+def _in_order(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
+
+
 def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text.casefold()))
+    return set(_in_order(text))
 
 
 def question_word(question: str) -> str:
