@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from raft.prompts import CitedQuote, ParsedAnswer
+from raft.outputs import ParsedAnswer
+from raft.prompts import CitedQuote
 from raft.text import Source
 from raft.types import Quote
 

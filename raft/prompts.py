@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
-from raft.text import normalise_answer
 from raft.types import QuestionKind
 
 BEGIN_QUOTE = "##begin_quote##"
@@ -245,12 +243,6 @@ def judge_prompt(question: str, accepted: Sequence[str], answer: str) -> Prompt:
     return Prompt((_template(_JUDGE_INSTRUCTION),), user)
 
 
-def parse_judgement(text: str) -> bool | None:
-    """What a judge said; None where it said neither word first."""
-    first = normalise_answer(text).partition(" ")[0]
-    return {"correct": True, "incorrect": False}.get(first)
-
-
 def _numbered(number: int, passage: Showable) -> tuple[Segment, ...]:
     title = (_content(passage.title), _template(": ")) if passage.title else ()
     return (_template(f"[{number}] "), *title, _content(passage.text), _PASSAGE_END)
@@ -318,72 +310,6 @@ def question_target(answer: str, question: str) -> tuple[Segment, ...]:
 def joined(segments: Sequence[Segment]) -> str:
     """The segments as one string."""
     return "".join(segment.text for segment in segments)
-
-
-_QUOTE = re.compile(rf"\[(\d+)\]\s*{BEGIN_QUOTE}(.*?)(?:{END_QUOTE}|$)", re.DOTALL)
-
-
-def parse_quotes(reasoning: str) -> Iterator[tuple[str, CitedQuote | None]]:
-    """Each quote of a reasoning with the words before it; then the words after the last one, with None."""
-    at = 0
-    for found in _QUOTE.finditer(reasoning):
-        yield reasoning[at : found.start()], CitedQuote(int(found[1]), found[2].strip())
-        at = found.end()
-    yield reasoning[at:], None
-
-
-class ParsedAnswer(NamedTuple):
-    """A model's output taken apart; the quotes are claims that nobody has checked yet."""
-
-    reasoning: str
-    quotes: tuple[CitedQuote, ...]
-    answer: str
-    abstained: bool
-
-
-def parse_answer(text: str) -> ParsedAnswer:
-    """Take a model's output apart; without the answer mark all that is no quote counts as the answer."""
-    reasoning, mark, answer = text.rpartition(ANSWER)
-    if not mark:
-        reasoning, answer = text, _QUOTE.sub(" ", text)
-    quotes = tuple(quote for _, quote in parse_quotes(reasoning) if quote is not None)
-    answer = " ".join(answer.split())
-    # An output without an answer, or one that was cut off, is a failure of form and no refusal.
-    abstained = normalise_answer(answer) == normalise_answer(REFUSAL)
-    return ParsedAnswer(reasoning.strip(), quotes, answer, abstained)
-
-
-class ParsedQuestion(NamedTuple):
-    """A written question with the answer that its writer had in mind."""
-
-    question: str
-    answer: str
-
-
-def parse_question(text: str) -> ParsedQuestion | None:
-    """Take a question writer's output apart; None where it has not the form that was asked for."""
-    before, mark, question = text.partition(QUESTION)
-    answer_mark, answer = before.partition(ANSWER)[1:]
-    question, answer = " ".join(question.split()), " ".join(answer.split())
-    if not (mark and answer_mark and question and answer):
-        return None
-    return ParsedQuestion(question, answer)
-
-
-def parse_json_question(text: str, answer: str | None = None) -> ParsedQuestion | None:
-    """Take a reply to `ask_kind_prompt` apart, or one to `paraphrase_prompt` where the answer is known already.
-
-    A model that is not held to JSON may write something around it, or fall back to the form of `ask_prompt`.
-    """
-    try:
-        said = json.loads(text[text.find("{") : text.rfind("}") + 1])
-    except ValueError:
-        return parse_question(text)
-    if not isinstance(said, dict):
-        return None
-    parts = [said.get("question"), said.get("answer") if answer is None else answer]
-    question, found = (" ".join(part.split()) if isinstance(part, str) else "" for part in parts)
-    return ParsedQuestion(question, found) if question and found else None
 
 
 def prompt_fingerprint(style: PromptStyle) -> str:

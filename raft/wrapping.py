@@ -15,7 +15,9 @@ _LONGEST_WORD = 20
 _FEWEST_WORDS = 4
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 # What does not go on: a sentence, an announcement, and in Markdown what ends in two spaces or a backslash.
-_ENDED = re.compile(r"(?:[.!?:\u3002\uff01\uff1f][\"'\u201d\u2019\u00bb\u300d\u300f)\]]*\s*|  |\\)$")
+_ENDED = re.compile(
+    r"(?:[.!?:\u3002\uff01\uff1f\u061f\u06d4\u0964\u0965][\"'\u201d\u2019\u00bb\u300d\u300f)\]]*\s*|  |\\)$"
+)
 # Headings, quoted mail, rows of tables, bold lines and rules stand on lines of their own.
 _OWN_LINE = re.compile(r"#{1,6} |>|\||\*\*.*\*\*$|[-=_*~]{3,}$")
 # Items, clauses, options, times, tags, rules and labels ("Not here: Halle") begin on a new one.

@@ -1,7 +1,8 @@
 """A quote must be a quote."""
 
 from raft.citations import check_citations
-from raft.prompts import CitedQuote, joined, parse_answer, plain_target, reasoned_target
+from raft.outputs import parse_answer
+from raft.prompts import CitedQuote, joined, plain_target, reasoned_target
 from raft.types import Quote, ShownPassage
 
 PUMP = ShownPassage("pump", "d1", "", "The Merrow 45 stops at 36 bar.", True)

@@ -15,7 +15,7 @@ LAYERS = [
     {"types"},
     {"wrapping"},
     {"text"},
-    {"prompts", "choices"},
+    {"prompts", "outputs", "choices"},
     {"citations", "artifacts", "journal", "recipe", "progress", "questions"},
     {"models"},
     {"corpus"},

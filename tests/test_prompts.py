@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from raft.outputs import parse_answer, parse_question
 from raft.prompts import (
     ANSWER,
     REFUSAL,
@@ -12,8 +13,6 @@ from raft.prompts import (
     ask_prompt,
     closed_book_prompt,
     joined,
-    parse_answer,
-    parse_question,
     passages_prompt,
     plain_target,
     prompt_fingerprint,

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from raft.text import ends_sentence
+
 _ATX = re.compile(r"#{1,6}\s+(.*?)[\s#]*$")
 _UNDERLINE = re.compile(r"(=|-){3,}\s*$")
 _RULE = re.compile(r"([-=_*~])(\s*\1){2,}\s*$")
@@ -92,7 +94,7 @@ def _plain(words: str) -> str:
 
 def reads_as_heading(line: str) -> bool:
     """Whether a line without white space around it is short, begins like one and does not end like a sentence."""
-    if len(line) > _LONGEST or not line[0].isalnum() or line[-1] in ".,;!?" or "|" in line:
+    if len(line) > _LONGEST or not line[0].isalnum() or ends_sentence(line) or "|" in line:
         return False
     return sum(character.isalpha() for character in line) >= 3
 

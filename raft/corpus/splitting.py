@@ -12,6 +12,7 @@ from raft.corpus.parsing import keeps_lines
 from raft.corpus.sections import WITHIN, Outline
 from raft.errors import InputError
 from raft.recipe import IndexSettings
+from raft.text.sentences import MONTHS_AFTER_ORDINALS
 from raft.types import Document, Passage
 from raft.wrapping import unwrapped
 
@@ -26,7 +27,9 @@ Span = tuple[int, int]
 _SEPARATORS = [
     r"\n[^\S\n]*\n\s*",
     r"\n",
-    r"(?<=[^\W\d_][.!?])\s+(?=[\"'(\[]?[^\W\d_a-z])|(?<=[\d)\"'\]%][.!?])\s+(?=[\"'(\[]?[A-Z])|(?<=[\u3002\uff01\uff1f])",
+    r"(?<=[^\W\d_][.!?])\s+(?=[\"'(\[]?[^\W\d_a-z])"
+    rf"|(?<=[\d)\"'\]%][.!?])\s+(?=[\"'(\[]?[^\W\d_a-z])(?!(?:{MONTHS_AFTER_ORDINALS})\b)"
+    r"|(?<=[\u3002\uff01\uff1f])|(?<=[\u061f\u06d4\u0964\u0965])\s+",
     r"(?<=[;,])\s+",
     r"\s+",
 ]

@@ -6,12 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from raft.text import VERDICTS, locate
+from raft.text import VERDICTS, fold, locate, typed, words
 from raft.types import Prediction, Question
 
 # What an answer that names no label, or more than one, counts as; and a refusal.
 OTHER, REFUSED = "(other)", "(refused)"
-_WORD = re.compile(r"\w+")
 # Marks of a sentence, which may stand around any word of it.
 _AROUND = ".,;:!?\"'()[]\u201c\u201d\u2018\u2019"
 # What may follow a "no" that answers: words that no noun begins with, so that the "no" does not belong to one.
@@ -101,11 +100,11 @@ def _key_for(labels: Sequence[str]) -> Callable[[str], str]:
 
 
 def _words(text: str) -> str:
-    return " ".join(_WORD.findall(text.casefold()))
+    return " ".join(map(fold, words(text)))
 
 
 def _marked(text: str) -> str:
-    words = (word.strip(_AROUND) for word in text.casefold().replace("\u2212", "-").split())
+    words = (word.strip(_AROUND) for word in typed(text).casefold().split())
     return " ".join(word for word in words if word)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +13,8 @@ from raft.text import Span, normalise_answer, token_f1
 # Between the items of a list: marks (no comma inside a number), words, bullets and the numbers of items.
 _BETWEEN = re.compile(r"[;\n]|,(?!\d)|(?<!\d),|(?:^|\s)(?:and|as well as|&|[-*•]|\d{1,2}[.)])(?=\s)", re.IGNORECASE)
 
+_LEFT_OVER = ("a", "an", "the")
+
 
 def named(answer: str, wanted: Sequence[str]) -> list[str]:
     """The items of an answer in their order, each once.
@@ -22,21 +23,25 @@ def named(answer: str, wanted: Sequence[str]) -> list[str]:
     "May 3, 1987" and "Trinidad and Tobago" are one each where they are wanted.
     """
     parts = _parts(answer)
-    # Next to others, an item that is an article would go unseen: "A, Spey" normalises to "spey".
-    bare = [any(same(answer[s:e], one) for one in wanted) and not normalise_answer(answer[s:e]) for s, e in parts]
+    # Next to others, an item that is a mark or an article would go unseen: "Spey, +" compares as "spey".
+    small = [not _says_something(answer[slice(*part)].lower()) for part in parts]
     items: list[str] = []
     at = 0
     while at < len(parts):
-        ends = (end for end in range(len(parts), at, -1) if end == at + 1 or not any(bare[at:end]))
+        ends = (end for end in range(len(parts), at, -1) if end == at + 1 or not any(small[at:end]))
         runs = ((end, answer[parts[at][0] : parts[end - 1][1]]) for end in ends)
         end, item = next(((e, run) for e, run in runs if any(same(run, one) for one in wanted)), (at + 1, ""))
         items.append(item or answer[slice(*parts[at])])
         at = end
     once: dict[str, str] = {}
     for item in items:
-        once.setdefault(_key(item), item)
-    # What is left of an article or a mark is no item, unless it is asked for.
-    return [item for item in once.values() if normalise_answer(item) or any(same(item, one) for one in wanted)]
+        once.setdefault(normalise_answer(item), item)
+    return [item for item in once.values() if _says_something(item) or any(same(item, one) for one in wanted)]
+
+
+def _says_something(item: str) -> bool:
+    """Whether an item is more than an article or a mark that was left between others."""
+    return any(map(str.isalnum, item)) and item not in _LEFT_OVER
 
 
 def _parts(answer: str) -> list[Span]:
@@ -47,18 +52,9 @@ def _parts(answer: str) -> list[Span]:
 
 
 def same(item: str, other: str) -> bool:
-    """Whether two items are one: equal after `normalise_answer`, or numbers or dates of one value.
-
-    Of items that it leaves nothing of, such as the grade "A", the last word must be the same.
-    """
+    """Whether two items are one: equal after `normalise_answer`, or numbers or dates of one value."""
     value = value_of(item)
-    return _key(item) == _key(other) or (value is not None and value == value_of(other))
-
-
-def _key(item: str) -> str:
-    # A blank keeps these apart from what is normalised; the last word, because "the A" is "A".
-    last = item.lower().strip(string.punctuation + string.whitespace).split()[-1:]
-    return normalise_answer(item) or f" {''.join(last) or item.strip()}"
+    return normalise_answer(item) == normalise_answer(other) or (value is not None and value == value_of(other))
 
 
 def list_scores(answer: str, wanted: Sequence[str]) -> tuple[float, float, float, float]:
@@ -85,5 +81,4 @@ def _likeness(item: str, other: str) -> float:
         return 1.0
     if value_of(item) is not None and value_of(other) is not None:
         return 0.0
-    # Two items that nothing is left of have no words to share.
-    return token_f1(item, (other,)) if normalise_answer(item) else 0.0
+    return token_f1(item, (other,))

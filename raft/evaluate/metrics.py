@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from raft.evaluate.labels import gold_label, labels_of, read_label
 from raft.evaluate.lists import list_scores
 from raft.evaluate.values import has_value, same_value
-from raft.prompts import parse_answer
-from raft.text import contains_answer, exact_match, token_f1
+from raft.outputs import parse_answer
+from raft.text import contains_answer, exact_match, length, squad_exact_match, squad_f1, token_f1, words
 from raft.types import Prediction, Question, Score, ScoredPassage
 
-_WORDS = re.compile(r"[^\W_]+")
+# An answer that says more than this is no answer any more, even if the right one stands in it.
+_LONGEST_ANSWER = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,15 @@ class Metric:
     meaning: str
 
 
-EXACT_MATCH = Metric("exact_match", "Exact match", "the answer is word for word one of the accepted ones (SQuAD rules)")
-F1 = Metric("f1", "F1", "overlap in words with the closest accepted answer (SQuAD rules)")
+EXACT_MATCH = Metric(
+    "exact_match", "Exact match", "the answer says just what an accepted one says, with number, unit and sign"
+)
+F1 = Metric("f1", "F1", "overlap in words with the closest accepted answer, numbers with their units and signs")
+SQUAD_EXACT = Metric("squad_exact_match", "SQuAD exact match", "exact match by SQuAD's official rules")
+SQUAD_F1 = Metric("squad_f1", "SQuAD F1", "F1 by SQuAD's official rules, which drop every sign")
+IN_TEXT = Metric(
+    "answer_in_text", "Answer in text", f"an accepted answer stands in an answer of at most {_LONGEST_ANSWER} words"
+)
 CONTAINS = Metric(
     "contains_answer", "Contains answer", "an accepted answer stands somewhere in the answer: lenient on style"
 )
@@ -35,7 +42,7 @@ ABSTAINED = Metric("abstained_correctly", "Refused rightly", "unanswerable quest
 QUOTES = Metric(
     "quote_verified", "Quotes verified", "share of an answer's quotes that stand word for word in their passage"
 )
-METRICS = (F1, EXACT_MATCH, CONTAINS, REFUSED, ABSTAINED, QUOTES)
+METRICS = (F1, EXACT_MATCH, IN_TEXT, SQUAD_F1, SQUAD_EXACT, REFUSED, ABSTAINED, QUOTES)
 ROUGE_L = Metric("rouge_l", "ROUGE-L", "longest run of words, with gaps, shared with the closest accepted answer")
 SAME_VALUE = Metric("same_value", "Same value", "of numbers and dates the value of an accepted answer, however written")
 ACCURACY = Metric("label_accuracy", "Label accuracy", "questions for yes or no, or with choices: the accepted label")
@@ -56,6 +63,7 @@ LIST_PRECISION = Metric(
 LIST_RECALL = Metric("list_recall", "List recall", "share of the answers wanted that are given, by their words")
 LIST_METRICS = (LIST_F1, LIST_EXACT, LIST_PRECISION, LIST_RECALL)
 MORE_METRICS = (
+    CONTAINS,
     ROUGE_L,
     SAME_VALUE,
     ACCURACY,
@@ -73,9 +81,9 @@ def score(question: Question, prediction: Prediction) -> dict[str, float]:
     """The metrics that apply to this prediction; one that does not is absent, never zero.
 
     Only answerable questions have exact match, F1 and the like, and refusing one scores 0. Where all of the answers are
-    wanted these are over the list, which has no ROUGE-L. Value and label apply where
-    an accepted answer is a number or date, or one of a closed set. Quotes count as the model wrote them, so that a
-    quote of words that are nowhere lowers `quote_verified`.
+    wanted these are over the list, which has no ROUGE-L and none of SQuAD's scores. Value and label apply where an
+    accepted answer is a number or date, or one of a closed set; two values are the same by what they come to alone.
+    Quotes count as the model wrote them, so that a quote of words that are nowhere lowers `quote_verified`.
     """
     metrics: dict[str, float] = {}
     if question.unanswerable:
@@ -87,12 +95,13 @@ def score(question: Question, prediction: Prediction) -> dict[str, float]:
             return metrics | {REFUSED.name: float(prediction.abstained), **_quotes(prediction)}
         metrics[F1.name] = token_f1(prediction.answer, question.answers) if given else 0.0
         metrics[EXACT_MATCH.name] = exact_match(prediction.answer, question.answers) if given else 0.0
-        metrics[CONTAINS.name] = float(given and contains_answer(prediction.answer, question.answers))
+        metrics[SQUAD_F1.name] = squad_f1(prediction.answer, question.answers) if given else 0.0
+        metrics[SQUAD_EXACT.name] = squad_exact_match(prediction.answer, question.answers) if given else 0.0
+        metrics |= _contained(prediction.answer, given and contains_answer(prediction.answer, question.answers))
         metrics[REFUSED.name] = float(prediction.abstained)
         metrics[ROUGE_L.name] = rouge_l(prediction.answer, question.answers) if given else 0.0
         if has_value(question.answers):
-            same = metrics[EXACT_MATCH.name] or same_value(prediction.answer, question.answers)
-            metrics[SAME_VALUE.name] = float(given and bool(same))
+            metrics[SAME_VALUE.name] = float(given and same_value(prediction.answer, question.answers))
         if (gold := gold_label(question)) is not None:
             metrics[ACCURACY.name] = float(given and read_label(prediction.answer, labels_of(question)) == gold)
     return metrics | _quotes(prediction)
@@ -109,7 +118,7 @@ def _list_score(question: Question, answer: str) -> dict[str, float]:
     return {
         F1.name: f1,
         EXACT_MATCH.name: exact,
-        CONTAINS.name: float(all(contains_answer(answer, (one,)) for one in question.answers)),
+        **_contained(answer, all(contains_answer(answer, (one,)) for one in question.answers)),
         LIST_F1.name: f1,
         LIST_EXACT.name: exact,
         LIST_PRECISION.name: precision,
@@ -117,14 +126,21 @@ def _list_score(question: Question, answer: str) -> dict[str, float]:
     }
 
 
+def _contained(answer: str, stands_in_it: bool) -> dict[str, float]:
+    return {
+        CONTAINS.name: float(stands_in_it),
+        IN_TEXT.name: float(stands_in_it and length(answer) <= _LONGEST_ANSWER),
+    }
+
+
 def rouge_l(answer: str, accepted: Sequence[str]) -> float:
     """Best ROUGE-L F-measure, 0 to 1, of the answer and an accepted one (Lin 2004, section 3.2, with beta 1).
 
     Words are compared without case and not stemmed, as the package rouge-score does it by default; letters are those of
-    any script, of which the package knows a to z alone.
+    any script, of which the package knows a to z alone, and a word of a script without spaces is a character.
     """
-    ours = _WORDS.findall(answer.lower())
-    return max((_subsequence_f(ours, _WORDS.findall(other.lower())) for other in accepted), default=0.0)
+    ours = words(answer.lower())
+    return max((_subsequence_f(ours, words(other.lower())) for other in accepted), default=0.0)
 
 
 def _subsequence_f(ours: Sequence[str], theirs: Sequence[str]) -> float:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from raft.evaluate.lists import named
 from raft.evaluate.metrics import ACCURACY, CONTAINS, EXACT_MATCH, SAME_VALUE
-from raft.prompts import ANSWER
+from raft.outputs import parse_answer
 from raft.text import contains_answer, locate
 from raft.types import Passage, Prediction, Question
 
@@ -56,7 +56,7 @@ def outcome_of(
     by id. A missing passage is laid to retrieval, whatever the model then did; where the right one was shown, an answer
     comes from the passages that it quotes, or else from those that hold its words.
     """
-    formless = ANSWER not in prediction.text or not prediction.answer
+    formless = not prediction.answer or not parse_answer(prediction.text).marked
     if question.unanswerable:
         if prediction.abstained:
             return Outcome.CORRECT

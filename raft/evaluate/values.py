@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from calendar import monthrange
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
+
+from raft.text import fold, typed
 
 # fmt: off
 _SMALL = (
@@ -33,6 +36,8 @@ _UNITS = {
     spelling: unit
     for unit, spellings in {
         "percent": "% pct",
+        "degree": "\u00b0",
+        "per": "/ a an",
         "dollar": "$ usd",
         "euro": "€ eur",
         "pound": "£ gbp",
@@ -55,10 +60,18 @@ _UNITS = {
     }.items()
     for spelling in spellings.split()
 }
-_TOKEN = re.compile(r"[-\u2212]?\d+(?:,\d{3})+(?:\.\d+)?(?!\d)|[-\u2212]?\d+(?:\.\d+)?|[^\W\d_]+|[%$€£]|[^\s]")
+# Thousands in groups, as English, German, Swiss and French write them; else a plain number with either decimal mark.
+_GROUPED = (
+    r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|[1-9]\d{0,2}(?:\.\d{3})+,\d+|[1-9]\d{0,2}(?:\.\d{3}){2,}"
+    r"|[1-9]\d{0,2}(?:[' ]\d{3})+(?:[.,]\d+)?"
+)
+_TOKEN = re.compile(rf"[-+]?(?:{_GROUPED}|\d+(?:[.,]\d+)?)(?![.,\d]*\d)|[^\W\d_]+\d?|\d+|\S")
+# Words of a unit may end in a power ("m2"), and fold to what tells milli from mega.
+_UNIT_WORD = re.compile(r"[^\W\d_]+\d?(?:\u00b7\w+)?|/")
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _TIME = re.compile(r"(?:at )?(\d{1,2})(?::(\d{2}))? ?(?:([ap])\.?m\.?)?", re.IGNORECASE)
 _FILLERS = frozenset({"the", "of", "in", "on", "at", "a", "an", "and", ",", "."})
+_BESIDE_UNITS = frozenset({"the", "of", "in", "on", "at", "and"})
 # What a plural may have before its s, and some singulars too: box, boxes; horse, horses.
 _BEFORE_S = re.compile(r"(?:(?<=[sxz])|(?<=[cs]h))e$")
 # A unit has few words; a sentence that begins with a number is no value.
@@ -74,7 +87,7 @@ class Value(NamedTuple):
 
 def value_of(text: str) -> Value | None:
     """The one number, date or time that is all of `text`; None where it says more, less or something else."""
-    text = " ".join(text.split()).rstrip(".")
+    text = " ".join(typed(text).split()).rstrip(".")
     return _date(text) or _time(text) or _quantity(text)
 
 
@@ -123,11 +136,11 @@ def _time(text: str) -> Value | None:
 
 def _quantity(text: str) -> Value | None:
     tokens = _tokens(text)
-    front = [tokens.pop(0)] if tokens and tokens[0] in "$€£" else []
+    front = [tokens.pop(0)] if tokens and unicodedata.category(tokens[0][0]) == "Sc" else []
     while tokens and tokens[0] in ("the", "a", "in", "on", "at") and len(tokens) > 1:
         tokens.pop(0)
     amount, used = _amount(tokens)
-    unit = [token for token in front + tokens[used:] if token not in _FILLERS]
+    unit = [token for token in front + tokens[used:] if token not in _BESIDE_UNITS]
     # At the end "in" is an inch, and before other words it is none: "5 in the box".
     unit += [token for token in tokens[used:][-1:] if token == "in"]
     if unit[-2:] == ["per", "cent"]:
@@ -139,7 +152,8 @@ def _quantity(text: str) -> Value | None:
 
 def _is_unit(token: str) -> bool:
     """Whether a word may be that of a unit; a month is none, so that a day which it lacks is no value."""
-    return (token.isalpha() or token in _UNITS) and not any(token in known for known in (_WORDS, _SCALES, _MONTH))
+    is_word = _UNIT_WORD.fullmatch(token) or token in _UNITS or unicodedata.category(token[0]) == "Sc"
+    return bool(is_word) and not any(token in known for known in (_WORDS, _SCALES, _MONTH))
 
 
 def _unit(token: str) -> str:
@@ -182,13 +196,17 @@ def _goes_on(rest: Sequence[str]) -> bool:
 
 
 def _digits(token: str) -> Decimal | None:
-    plain = token.replace(",", "").replace("\u2212", "-")
-    return Decimal(plain) if plain.lstrip("-").replace(".", "", 1).isdigit() else None
+    plain = token.replace("'", "").replace(" ", "")
+    if re.fullmatch(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?", plain):
+        plain = plain.replace(",", "")
+    elif "," in plain or plain.count(".") > 1:
+        plain = plain.replace(".", "").replace(",", ".")
+    return Decimal(plain) if plain.lstrip("+-").replace(".", "", 1).isdigit() else None
 
 
 def _tokens(text: str) -> list[str]:
     """Lower-case words, numbers and signs; an ordinal is its number ("27th" is 27, "ninth" is nine)."""
-    tokens = _TOKEN.findall(text.lower())
+    tokens = [fold(token) for token in _TOKEN.findall(text)]
     return [
         _cardinal(token, before)
         for before, token in zip(["", *tokens], tokens, strict=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from raft.recipe import DistractorMix
-from raft.text import contains_answer, normalise_answer
+from raft.text import may_contain_answer, normalise_answer
 from raft.types import DistractorKind, Passage, Question
 
 # Above this share of common words a passage says what the oracle says, and is no distractor.
@@ -114,7 +114,7 @@ def choose_distractors(
 def _harmless(question: Question, oracles: Sequence[Passage], candidates: Sequence[Distractor]) -> Iterator[Distractor]:
     """The candidates that do not hold an answer, one after another: each is looked at once, and only if needed."""
     for distractor in candidates:
-        if contains_answer(distractor.passage.text, question.answers):
+        if may_contain_answer(distractor.passage.text, question.answers):
             continue
         if distractor.made_from is None and any(
             overlap(distractor.passage.text, oracle.text) > NEAR_DUPLICATE for oracle in oracles

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
@@ -21,7 +22,7 @@ def matching(passages: Sequence[Passage], documents: Mapping[str, Document], whe
     document_id, title, source, section, page and the keys of the documents' own metadata. Raises InputError for a field
     that no passage has.
     """
-    wanted = {field: pattern.casefold() for field, pattern in where.items()}
+    wanted = {field: _plain(pattern) for field, pattern in where.items()}
     known = {*_FIELDS, *(key for document in documents.values() for key in document.metadata)}
     for field in wanted:
         if field not in known:
@@ -30,11 +31,16 @@ def matching(passages: Sequence[Passage], documents: Mapping[str, Document], whe
         row
         for row, passage in enumerate(passages)
         if all(
-            fnmatchcase(_value(passage, documents[passage.document_id], field).casefold(), pattern)
+            fnmatchcase(_plain(_value(passage, documents[passage.document_id], field)), pattern)
             for field, pattern in wanted.items()
         )
     ]
     return np.array(rows, np.int64)
+
+
+def _plain(text: str) -> str:
+    """Without case, and in one Unicode form: macOS decomposes the names of files."""
+    return unicodedata.normalize("NFC", text).casefold()
 
 
 def _value(passage: Passage, document: Document, field: str) -> str:

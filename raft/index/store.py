@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from bm25s.stopwords import STOPWORDS_EN
 from numpy.typing import NDArray
 
 from raft.errors import ArtifactError
+from raft.text import fold, search_terms
 
 VECTORS, WORDS = "vectors.npy", "bm25"
 Ranking = list[tuple[int, float]]
@@ -27,7 +26,6 @@ _TOGETHER = 32
 _BLOCK = 64
 # More candidates than wanted: scores that differ in their last bits alone are told apart by their rows.
 _SPARE = 16
-_WORD = re.compile(r"\w+")
 _STOP_WORDS = frozenset(STOPWORDS_EN)
 
 
@@ -84,7 +82,10 @@ def best_of(rows: NDArray[np.int64], scores: NDArray[np.float32], count: int) ->
 
 
 class WordStore:
-    """BM25 (Lucene's variant, k1 1.5, b 0.75) over stemmed English words without stop words."""
+    """BM25 (Lucene's variant, k1 1.5, b 0.75) over words without English stop words, stemmed as English.
+
+    Of scripts without spaces it counts characters and pairs of them (`raft.text.search_terms`).
+    """
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -145,10 +146,7 @@ class _Stems(dict[str, str | None]):
 
 
 def _stemmed(text: str, stems: _Stems) -> list[str]:
-    plain = text.lower()
-    if not plain.isascii():
-        plain = "".join(part for part in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(part))
-    return [stem for word in _WORD.findall(plain) if (stem := stems[word]) is not None]
+    return [stem for word in search_terms(text) if (stem := stems[fold(word)]) is not None]
 
 
 def save_vectors(path: Path, vectors: NDArray[np.float32]) -> None:

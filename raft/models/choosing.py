@@ -20,7 +20,8 @@ from raft.choices import with_choice
 from raft.models.generator import Generation
 from raft.models.sampling import keep_only
 from raft.models.tokens import encode_segments
-from raft.prompts import ANSWER, REFUSAL, Segment, parse_answer, reasoned_target
+from raft.outputs import parse_answer
+from raft.prompts import ANSWER, REFUSAL, Segment, reasoned_target
 
 # Enough tokens to hold the answer mark, were each of one byte, and what was glued to it.
 _TAIL = 2 * len(ANSWER)

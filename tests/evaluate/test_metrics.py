@@ -7,7 +7,7 @@ import pytest
 
 from raft.evaluate.metrics import cluster_of, retrieval_score, rouge_l, score
 from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE
-from raft.text import exact_match, token_f1
+from raft.text import squad_exact_match, squad_f1
 from raft.types import Passage, Prediction, Question, Quote, ScoredPassage
 
 HERE = Path(__file__).parent
@@ -19,24 +19,28 @@ def said(answer: str, text: str = "", quotes: tuple[Quote, ...] = (), abstained:
 
 
 @pytest.mark.parametrize(
-    ("answer", "exact", "f1", "contains", "rouge"),
+    ("answer", "exact", "f1", "contains", "in_text", "rouge"),
     [
-        ("Every 30 minutes.", 1.0, 1.0, 1.0, 1.0),
-        ("twice hour", 1.0, 1.0, 0.0, 0.8),  # SQuAD drops the article, the others do not
-        ("30 minutes", 0.0, 0.8, 0.0, 0.8),
-        ("it is every 30 minutes at sea", 0.0, 0.6, 1.0, 0.6),
-        ("every 130 minutes", 0.0, 2 / 3, 0.0, 2 / 3),
-        ("hour an twice", 0.0, 1.0, 0.0, 1 / 3),
-        ("never", 0.0, 0.0, 0.0, 0.0),
+        ("Every 30 minutes.", 1.0, 1.0, 1.0, 1.0, 1.0),
+        ("twice hour", 1.0, 1.0, 0.0, 0.0, 0.8),  # the article does not count here, and does for ROUGE-L
+        ("30 minutes", 0.0, 0.8, 0.0, 0.0, 0.8),
+        ("it is every 30 minutes at sea", 0.0, 0.6, 1.0, 1.0, 0.6),
+        ("every 130 minutes", 0.0, 2 / 3, 0.0, 0.0, 2 / 3),
+        ("hour an twice", 0.0, 1.0, 0.0, 0.0, 1 / 3),
+        ("never", 0.0, 0.0, 0.0, 0.0, 0.0),
+        (f"every 30 minutes {'and on ' * 14}", 0.0, 6 / 34, 1.0, 0.0, 6 / 34),
     ],
 )
 def test_an_answer_scores_as_the_closest_accepted_one(
-    answer: str, exact: float, f1: float, contains: float, rouge: float
+    answer: str, exact: float, f1: float, contains: float, in_text: float, rouge: float
 ) -> None:
     assert score(QUESTION, said(answer)) == {
         "f1": pytest.approx(f1),
         "exact_match": exact,
+        "squad_f1": pytest.approx(f1),
+        "squad_exact_match": exact,
         "contains_answer": contains,
+        "answer_in_text": in_text,
         "refused": 0.0,
         "rouge_l": pytest.approx(rouge),
     }
@@ -44,7 +48,11 @@ def test_an_answer_scores_as_the_closest_accepted_one(
 
 def test_refusing_an_answerable_question_scores_zero_even_with_words_in_common() -> None:
     metrics = score(Question("q", "What?", ("passages",)), said("The passages do not answer this.", abstained=True))
-    assert metrics == {"f1": 0.0, "exact_match": 0.0, "contains_answer": 0.0, "refused": 1.0, "rouge_l": 0.0}
+    assert metrics.pop("refused") == 1.0
+    assert set(metrics) == {
+        *("f1", "exact_match", "squad_f1", "squad_exact_match", "contains_answer", "answer_in_text", "rouge_l")
+    }
+    assert set(metrics.values()) == {0.0}
 
 
 @pytest.mark.parametrize("abstained", [True, False])
@@ -82,14 +90,14 @@ def test_rouge_l_is_that_of_its_papers_examples() -> None:
     assert rouge_l("", ["a"]) == rouge_l("a", [""]) == 0.0
 
 
-def test_exact_match_and_f1_are_squads_on_a_thousand_rows() -> None:
+def test_squads_scores_are_the_official_ones_on_a_thousand_rows() -> None:
     """Stored from a library's port of the official scorer: `squad_table.py` says how they were made."""
     rows = [json.loads(line) for line in (HERE / "squad.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(rows) == 1000
     assert 300 < sum(row["exact_match"] for row in rows) < 700  # both outcomes were put to the test
     for row in rows:
         answer, accepted = row["answer"], tuple(row["accepted"])
-        found = exact_match(answer, accepted), token_f1(answer, accepted)
+        found = squad_exact_match(answer, accepted), squad_f1(answer, accepted)
         assert found == pytest.approx((row["exact_match"], row["f1"]), abs=1e-5), row
 
 

@@ -252,7 +252,7 @@ class Grammar:
         ids, offsets, source = encoded["input_ids"], encoded["offset_mapping"], Source(text)
         return _Words(
             tuple(ids),
-            tuple(text[start].isalnum() and source.may_begin(start) for start, _ in offsets),
+            tuple(source.begins_words(start) for start, _ in offsets),
             tuple(source.may_end(end) for _, end in offsets),
             int(self._tokenizer.unk_token_id),
         )

@@ -124,7 +124,7 @@ class Pointing:
             text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
         )
         offsets, source = encoded["offset_mapping"], Source(text)
-        begins = [text[start].isalnum() and source.may_begin(start) for start, _ in offsets]
+        begins = [source.begins_words(start) for start, _ in offsets]
         return _Words(text, offsets, begins, [source.may_end(end) for _, end in offsets])
 
 

@@ -1,0 +1,156 @@
+"""What must agree for two texts to say the same: words, numbers with the marks inside them, and signs with a meaning.
+
+"4.5" is one number and never 45, "10 %" is no 10, and C++ is no C. Other punctuation, case, accents and spacing do not
+count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum, auto
+from itertools import zip_longest
+from typing import NamedTuple
+
+import regex
+
+from raft.text.folding import fold
+from raft.text.words import CHARACTER, SPACED_WORD
+
+_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
+# Between two digits these belong to the number: decimals, thousands, times, fractions.
+NUMBER_MARKS = ".,:/'\u2019\u066b\u066c\u2044\uff0e\uff0c\uff1a"
+_NUMBER = rf"\p{{Nd}}+(?:[{NUMBER_MARKS}]\p{{Nd}}+)*"
+_SPACE = r"[^\S\n]?"
+
+# What holds to the number behind it. A minus is glued to it and to nothing before; a ">" that begins a further line
+# quotes mail or Markdown.
+_MINUS = rf"(?<![^\s(\[=<>\u2264\u2265\u00b1~\u2248\p{{Sc}}])[{_DASHES}](?=\p{{Sc}}?\p{{Nd}})"
+_PLUS = r"(?<![\p{L}\p{N}+])\+(?=\p{Sc}?\p{Nd})"
+_ORDER = r"(?:<=?|(?<!\n\s*)>=?|[\u2264\u2265\u00b1\u2248\u2260]|\+/-|(?<!~)~)(?=\s?[-\u2212]?\p{Sc}?\s?\p{Nd})"
+_CURRENCY = rf"\p{{Sc}}(?={_SPACE}-?\p{{Nd}})"
+_BEFORE = rf"{_MINUS}|{_ORDER}|{_PLUS}|{_CURRENCY}"
+
+# What holds to the number or word before it: powers, percent, degrees, currencies, feet and inches; then C++, C#, and
+# grades and blood groups such as A+ and A-.
+_RAISED = r"[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+"
+_POWER = rf"\^[-+\u2212]?\p{{Nd}}+|(?<=\p{{Nd}})[\u207a\u207b]?{_RAISED}|[\u207a\u207b]{_RAISED}"
+_PERCENT = r"[%\uff05\u2030\u2031]"
+_DEGREES = rf"[\u00b0\u00ba](?:{_SPACE}[CFKcfk]\b)?"
+_UNIT = rf"(?<=\p{{Nd}}{_SPACE})(?:{_PERCENT}|{_DEGREES}|\p{{Sc}})|(?<=\p{{Nd}})[\u2032\u2033]"
+_GRADE = (
+    r"(?<=[\p{L}\p{N}+])\+(?![\p{L}\p{N}])|(?<=[\p{L}\p{N}])#(?![\p{L}\p{N}])"
+    r"|(?<=\b\p{Lu}{1,2})[-\u2212](?![\p{L}\p{N}])"
+)
+_AFTER = rf"{_POWER}|{_UNIT}|{_GRADE}"
+
+_RANGE = rf"(?<=\p{{Nd}}\s?)[{_DASHES}](?=\s?\p{{Nd}})"
+# Signs that stand for themselves. Bullets and marks of ownership say nothing; ticks, stars and smileys do.
+_SYMBOL = (
+    rf"[@&\u00a7]|#(?=[\p{{L}}\p{{N}}])|{_PERCENT}|(?<=[\p{{L}}\p{{N}}]\s?)[+=](?=\s?[-+]?[\p{{L}}\p{{N}}])"
+    r"|(?![+<=>|~\u2044\u2212])\p{Sm}|(?![\u25aa\u25ab\u25a0\u25e6\u25b6\u25ba\u00a9\u00ae\u2122])\p{So}|\p{Sc}"
+)
+_QUOTE = r"(?P<quote>(?<=\p{Nd})[\"'])|(?P<opens>(?<![^\s(\[])[\"'](?=\S))"
+_TOKEN = regex.compile(
+    rf"(?P<between>{_RANGE})|(?P<before>{_BEFORE})|(?P<after>{_AFTER})"
+    rf"|{_NUMBER}|{CHARACTER}|{SPACED_WORD}|{_QUOTE}|{_SYMBOL}"
+)
+
+# How the minus before a number is compared; the dash of a range is another sign.
+MINUS = "\u2212"
+
+
+class Kind(Enum):
+    """How a token holds to its neighbours: "€" to the number behind it, "%" to the one before it."""
+
+    WORD = auto()
+    BEFORE = auto()
+    AFTER = auto()
+    BETWEEN = auto()
+
+
+_KINDS = {"between": Kind.BETWEEN, "before": Kind.BEFORE, "after": Kind.AFTER}
+_SAME_SIGN = {"<=": "\u2264", ">=": "\u2265", "+/-": "\u00b1", "~": "\u2248", "&": "and", "\u00ba": "\u00b0"}
+# "1,2,3" is a list: groups of thousands have three digits each, and a number has one decimal comma.
+_COMMAS = regex.compile(r"\p{Nd}+(?:,\p{Nd}+){2,}")
+# Characters on either side of a place that tell what holds together there.
+_NEAR, _LONGEST_QUOTATION = 16, 300
+_THOUSANDS = regex.compile(r"\p{Nd}{1,3}(?:,\p{Nd}{3})+")
+
+
+class Token(NamedTuple):
+    """A word, number or sign as it is compared, and where it stands (characters)."""
+
+    folded: str
+    start: int
+    end: int
+    kind: Kind
+
+
+def tokens(text: str) -> list[Token]:
+    """What counts of a text, in its order."""
+    return list(_tokens(text, 0, len(text)))
+
+
+def tokens_near(text: str, offset: int) -> list[Token]:
+    """The tokens around one character, without taking the whole text apart."""
+    near = text[max(0, offset - 1) : offset + 2]
+    first = max(0, offset - _NEAR)
+    if "'" in near or '"' in near:
+        # Whether a quotation ends here stands where it may have begun.
+        first = max(text.rfind("\n", 0, offset) + 1, offset - _LONGEST_QUOTATION, 0)
+    return list(_tokens(text, first, min(len(text), offset + _NEAR)))
+
+
+def _tokens(text: str, first: int, last: int) -> Iterator[Token]:
+    opened: set[str] = set()
+    for match in _TOKEN.finditer(text, first, last):
+        group, said, (start, end) = match.lastgroup, match[0], match.span()
+        if group is None:
+            if _COMMAS.fullmatch(said) and not _THOUSANDS.fullmatch(said):
+                for part in regex.finditer(r"\p{Nd}+", said):
+                    yield Token(fold(part[0]), start + part.start(), start + part.end(), Kind.WORD)
+            elif folded := _SAME_SIGN.get(said) or fold(said):
+                yield Token(folded, start, end, Kind.WORD)
+        elif group == "opens":
+            opened.add(said)
+        elif group == "quote":
+            # Feet and inches, unless a quotation ends here.
+            if said in opened:
+                opened.discard(said)
+            else:
+                yield Token("\u2032" if said == "'" else "\u2033", start, end, Kind.AFTER)
+        else:
+            yield Token(_sign(said, group), start, end, _KINDS[group])
+
+
+def _sign(said: str, group: str) -> str:
+    """One form of a sign; a minus before a number is another than the dash of a range."""
+    if group == "before" and said in _DASHES:
+        return MINUS
+    folded = _SAME_SIGN.get(said) or fold(said)
+    return f"^{folded}" if group == "after" and folded.lstrip("+-").isdecimal() else folded
+
+
+def compared(text: str) -> list[str]:
+    """The words by which two answers are compared: each number with its signs in one, and without articles.
+
+    An "A" that may be a name ("plan A or B", "vitamin A") is none.
+    """
+    joined: list[Token] = []
+    held = False
+    for token in _tokens(text, 0, len(text)):
+        if joined and (held or token.kind in (Kind.AFTER, Kind.BETWEEN)):
+            before = joined.pop()
+            joined.append(Token(before.folded + token.folded, before.start, token.end, Kind.WORD))
+        else:
+            joined.append(token)
+        held = token.kind in (Kind.BEFORE, Kind.BETWEEN)
+    pairs = zip_longest(joined, [token.start for token in joined[1:]])
+    return [token.folded for token, following in pairs if not _is_article(text, token, following)]
+
+
+def _is_article(text: str, token: Token, following: int | None) -> bool:
+    """Whether a token is an English article: another word follows at once, which begins at `following`."""
+    if token.folded not in ("a", "an", "the") or following is None or text[token.end : following].strip():
+        return False
+    return token.folded != "a" or text[token.start] == "a" or token.start == 0
