@@ -11,7 +11,6 @@ from typing import NamedTuple
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from articles import Articles, Row
-from raft.examples.evidence import find_evidence, quote_span
 from raft.prompts import (
     READ,
     REFUSAL,
@@ -26,6 +25,7 @@ from raft.prompts import (
     question_target,
     reasoned_target,
 )
+from raft.questions.oracles import find_evidence, quote_span
 from raft.text import contains_answer, normalise_answer, sentences
 from renaming import Renaming
 

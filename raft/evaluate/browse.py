@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 from raft.evaluate.metrics import CONTAINS, EXACT_MATCH, F1, METRICS, retrieval_score
 from raft.evaluate.summary import regime_of
 from raft.evaluate.taxonomy import MEANINGS
-from raft.prompts import parse_answer
-from raft.text import Source, contains_answer
+from raft.outputs import parse_answer
+from raft.questions.oracles import NOWHERE, EvidencePools, right_passages
+from raft.text import Source
 from raft.types import Passage, Prediction, Question, Score, ScoredPassage
 
 # A prompt in pieces: text, or a number where the question (0) or its n-th passage (n) stands.
@@ -24,7 +25,8 @@ class Record:
 
     retrieved: one list of passages a question. seen: the documents that tuning saw. further: passages by id that an arm
     was shown though they were not retrieved. outcomes: a word on each answer, where there is one, by question id and
-    arm.
+    arm. pools: where the evidence of a question is
+    said to stand, by its id.
     """
 
     questions: Sequence[Question]
@@ -34,6 +36,7 @@ class Record:
     seen: frozenset[str]
     further: Mapping[str, Passage] = field(default_factory=dict)
     outcomes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    pools: Mapping[str, EvidencePools] = field(default_factory=dict)
 
     @property
     def passages(self) -> dict[str, Passage]:
@@ -94,7 +97,7 @@ def browsable(arms: Sequence[str], record: Record) -> dict[str, Any]:
                 "recall": retrieval_score(question, found).get("recall"),
                 "passages": shown,
                 "retrieved": len(found),
-                "oracles": [id_ for id_ in shown if _is_oracle(passages[id_], question)],
+                "oracles": _right(question, [passages[id_] for id_ in shown], record.pools),
                 "prompts": different,
                 "arms": said,
             }
@@ -153,9 +156,9 @@ def _points(share: float | None) -> float | None:
     return None if share is None else round(100 * share, 1)
 
 
-def _is_oracle(passage: Passage, question: Question) -> bool:
-    """Whether the passage comes from an evidence document and itself holds an accepted answer."""
-    return passage.document_id in question.document_ids and contains_answer(passage.text, question.answers)
+def _right(question: Question, shown: Sequence[Passage], pools: Mapping[str, EvidencePools]) -> list[str]:
+    """The ids of the passages that answer the question."""
+    return [passage.id for passage in right_passages(question, shown, pools.get(question.id, NOWHERE)) or ()]
 
 
 def _answer(prediction: Prediction, ids: Sequence[str], passages: Mapping[str, Passage]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from raft.evaluate.labels import labels_of
 from raft.evaluate.lists import named
 from raft.evaluate.metrics import CITATION_PRECISION, CITATION_RECALL, REFUSED_WITHOUT, SUPPORTED
-from raft.prompts import parse_answer
-from raft.text import contains_answer, locate
-from raft.types import Document, Passage, Prediction, Question
+from raft.outputs import parse_answer
+from raft.questions.oracles import NOWHERE, EvidencePools, right_passages
+from raft.text import locate
+from raft.types import Passage, Prediction, Question
 
 # The right ones of some passages, each with the id of its document; None where nothing can tell.
 Right = dict[str, str] | None
@@ -18,41 +19,21 @@ Right = dict[str, str] | None
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The documents of an index and the passages that were shown to any arm, both by id."""
+    """Where the evidence of each question is said to stand, by its id, and the passages that were shown, by theirs."""
 
-    documents: Mapping[str, Document]
+    pools: Mapping[str, EvidencePools]
     passages: Mapping[str, Passage]
-    # Most arms are shown the same passages, and whole documents are searched for an answer.
+    # Most arms are shown the same passages.
     _known: dict[tuple[Question, tuple[str, ...]], Right] = field(default_factory=dict, repr=False, compare=False)
 
     def right_passages(self, question: Question, passage_ids: Sequence[str]) -> Right:
-        """Those of the passages that answer the question, each with the id of its document.
-
-        These are the passages of an evidence document that hold an accepted answer; where no evidence document says one
-        in these words (a reason, a yes or no), all of its passages. Where the evidence is not known, whatever holds an
-        accepted answer. None where nothing can tell: the question is unanswerable, or for a label and without known
-        evidence.
-        """
+        """Those of the passages that answer the question (see `raft.questions.right_passages`), or None."""
         key = question, tuple(passage_ids)
         if key not in self._known:
-            self._known[key] = self._right_passages(question, passage_ids)
+            shown = [self.passages[passage_id] for passage_id in passage_ids]
+            right = right_passages(question, shown, self.pools.get(question.id, NOWHERE))
+            self._known[key] = None if right is None else {passage.id: passage.document_id for passage in right}
         return self._known[key]
-
-    def _right_passages(self, question: Question, passage_ids: Sequence[str]) -> Right:
-        evidence, closed = set(question.document_ids), bool(labels_of(question))
-        if question.unanswerable or (closed and not evidence):
-            return None
-        passages = [self.passages[passage_id] for passage_id in passage_ids]
-        literal = not closed and (
-            not evidence
-            or any(contains_answer(self.documents[one].text, question.answers) for one in question.document_ids)
-        )
-        return {
-            passage.id: passage.document_id
-            for passage in passages
-            if (not evidence or passage.document_id in evidence)
-            and (not literal or contains_answer(passage.text, question.answers))
-        }
 
 
 def evidence_score(question: Question, prediction: Prediction, right: Mapping[str, str] | None) -> dict[str, float]:

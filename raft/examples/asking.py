@@ -22,12 +22,13 @@ from raft.examples.wording import (
     stands_alone,
 )
 from raft.index import Index
-from raft.models.generator import Decoding, Generation, Generator
+from raft.models.generator import Decoding, Failure, Generation, Generator
 from raft.models.weights import public_name
+from raft.outputs import ParsedQuestion, parse_answer, parse_question
 from raft.progress import Progress
-from raft.prompts import ParsedQuestion, PromptStyle, ask_prompt, parse_answer, parse_question, passages_prompt
+from raft.prompts import PromptStyle, ask_prompt, passages_prompt
 from raft.recipe import ExampleSettings
-from raft.text import Span, locate, normalise_answer, sentences, token_f1
+from raft.text import Source, Span, locate, normalise_answer, sentences, token_f1
 from raft.types import Passage, Question
 
 QUESTION_TOKENS = 56
@@ -75,12 +76,18 @@ def write_questions(
 def drafts_and_decoding(settings: ExampleSettings, style: PromptStyle, seed: int) -> tuple[int, Decoding]:
     """How many drafts a writer of this style makes for each question, and how it writes them."""
     drafts = settings.drafts if style is PromptStyle.COMPACT else 1
-    return drafts, Decoding(QUESTION_TOKENS, _TEMPERATURE, _TOP_P, seed, weigh=drafts > 1)
+    weigh, thinking = drafts > 1, settings.thinking
+    return drafts, Decoding(QUESTION_TOKENS, _TEMPERATURE, _TOP_P, seed, weigh=weigh, thinking=thinking)
 
 
 def why_lost(generation: Generation, found: Reason) -> Reason:
     """Why nothing comes of what a model wrote. found: what is wrong with its text."""
-    return Reason.HELD_BACK if generation.held_back else found
+    if generation.held_back:
+        return Reason.HELD_BACK
+    if generation.failure is None:
+        return found
+    cut = {Failure.CUT_OFF: Reason.CUT_OFF, Failure.STILL_THINKING: Reason.THINKING}
+    return cut.get(generation.failure, Reason.NO_ANSWER)
 
 
 def _likeliest_first(asked: Sequence[Passage], written: Sequence[Generation]) -> Iterator[tuple[Passage, Generation]]:
@@ -113,7 +120,7 @@ def check_form(
     """
     if parsed is None:
         return Reason.FORM
-    span = locate(parsed.answer, passage.text)
+    span = _answer_span(parsed.answer, passage.text)
     words = parsed.question.rstrip("?").split()
     if span is None:
         return Reason.ANSWER_NOT_IN_PASSAGE
@@ -144,6 +151,16 @@ def check_form(
     digest = hashlib.sha256(f"{passage.id}\x00{parsed.question}\x00{answer}".encode()).hexdigest()[:16]
     question = Question(digest, text, (answer,), (passage.document_id,), kind="written")
     return Reason.DUPLICATE if said_as(question) in seen else question
+
+
+def _answer_span(answer: str, text: str) -> Span | None:
+    """Where a passage says an answer; one that was written without its unit or sign gets it back."""
+    source = Source(text)
+    whole = source.locate(answer)
+    if whole is not None:
+        return whole
+    bare = source.locate(answer, bare=True)
+    return None if bare is None else source.with_signs(bare)
 
 
 def _is_of_one_piece(span: Span, text: str) -> bool:

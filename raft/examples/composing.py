@@ -12,8 +12,8 @@ from enum import StrEnum
 from random import Random
 
 from raft.examples.distractors import Distractor, Pool, choose_distractors
-from raft.examples.evidence import find_evidence, quote_span, supporting_span
 from raft.prompts import REFUSAL, CitedQuote, Segment, explained_target, joined, plain_target, reasoned_target
+from raft.questions.oracles import find_evidence, quote_span, supporting_span
 from raft.recipe import NoOracle
 from raft.text import Span
 from raft.types import DistractorKind, Example, ExampleKind, Passage, Question, Quote, ShownPassage
@@ -24,6 +24,9 @@ class Reason(StrEnum):
 
     FORM = "not in the form that was asked for"
     HELD_BACK = "the model's content filter held it back"
+    CUT_OFF = "the model's reply was cut off before it was complete"
+    THINKING = "the model's reply was cut off while it was thinking"
+    NO_ANSWER = "the model's reply holds no answer"
     NOT_A_QUESTION = "not a well-formed question"
     OTHER_KIND = "the answer is not what the question word asks for"
     NO_NEIGHBOUR = "no second passage of its split to compare it with"

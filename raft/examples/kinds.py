@@ -18,15 +18,9 @@ from raft.examples.wording import is_date, is_number
 from raft.index import Index
 from raft.models.generator import Decoding, Generator
 from raft.models.weights import public_name
+from raft.outputs import parse_json_question
 from raft.progress import Progress
-from raft.prompts import (
-    PARAPHRASE_SCHEMA,
-    QUESTION_SCHEMA,
-    PromptStyle,
-    ask_kind_prompt,
-    paraphrase_prompt,
-    parse_json_question,
-)
+from raft.prompts import PARAPHRASE_SCHEMA, QUESTION_SCHEMA, PromptStyle, ask_kind_prompt, paraphrase_prompt
 from raft.recipe import ExampleSettings
 from raft.text import normalise_answer
 from raft.types import Passage, Question, QuestionKind, RetrievalMode

@@ -10,14 +10,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from raft.examples.asking import why_lost
 from raft.examples.composing import Candidate, Reason
 from raft.examples.counterfactual import Inventory, Swap, near_misses
 from raft.examples.reading import READ_TOKENS, SAME_ANSWER_F1
 from raft.index import Index
 from raft.models.generator import Decoding, Generator
 from raft.models.weights import public_name
+from raft.outputs import ParsedAnswer, parse_answer
 from raft.progress import Progress
-from raft.prompts import ParsedAnswer, parse_answer, passages_prompt
+from raft.prompts import passages_prompt
 from raft.recipe import ExampleSettings
 from raft.text import contains_answer, locate, normalise_answer, token_f1
 from raft.types import Passage, Question, ScoredPassage
@@ -116,8 +118,11 @@ def _checked(
     ]
     with progress.task("check near misses", len(prompts)) as advance:
         read = reader.generate(prompts, Decoding(READ_TOKENS), advance)
+    # A reader that was cut off has not shown that nothing answers the question.
     return [
-        fault_of(draft.source.question, draft.swap, _passages(scored), parse_answer(generation.text))
+        why_lost(generation, Reason.MAY_BE_ANSWERED)
+        if generation.failure is not None
+        else fault_of(draft.source.question, draft.swap, _passages(scored), parse_answer(generation.text))
         for draft, scored, generation in zip(drafts, retrieved, read, strict=True)
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from raft.examples.evidence import find_evidence
+from raft.questions import says_answer
 from raft.text import normalise_answer
 from raft.types import Passage, Question
 
@@ -34,7 +34,7 @@ def further_oracles(
     words = set(normalise_answer(f"{question.text} {oracle.title} {oracle.text}").split())
 
     def related(passage: Passage) -> tuple[bool, int]:
-        holds = find_evidence(passage.text, question.text, question.answers) is not None
+        holds = says_answer(passage.text, question.answers)
         return holds, len(words & set(normalise_answer(f"{passage.title} {passage.text}").split()))
 
     found: list[Passage] = []

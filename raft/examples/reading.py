@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from raft.models.generator import Decoding, Generator
+from raft.outputs import parse_answer
 from raft.progress import Progress
-from raft.prompts import parse_answer, passages_prompt
+from raft.prompts import passages_prompt
 from raft.text import token_f1
 from raft.types import Passage, Question
 
@@ -28,6 +29,8 @@ def answering_passages(
         answers = reader.generate(prompts, Decoding(READ_TOKENS), advance)
     found: dict[str, set[str]] = {}
     for (question, passage), generation in zip(pairs, answers, strict=True):
-        if token_f1(parse_answer(generation.text).answer, question.answers) >= SAME_ANSWER_F1:
+        # A reader that was cut off has not shown that the passage is harmless.
+        unread = generation.failure is not None
+        if unread or token_f1(parse_answer(generation.text).answer, question.answers) >= SAME_ANSWER_F1:
             found.setdefault(question.id, set()).add(passage.id)
     return found

@@ -13,17 +13,9 @@ from raft.examples.asking import why_lost
 from raft.examples.composing import Reason, identified
 from raft.examples.reading import SAME_ANSWER_F1
 from raft.models.generator import Decoding, Generator
+from raft.outputs import parse_answer, parse_quotes
 from raft.progress import Progress
-from raft.prompts import (
-    ANSWER,
-    BEGIN_QUOTE,
-    CONTROL_TOKENS,
-    END_QUOTE,
-    CitedQuote,
-    explain_prompt,
-    parse_answer,
-    parse_quotes,
-)
+from raft.prompts import ANSWER, BEGIN_QUOTE, CONTROL_TOKENS, END_QUOTE, CitedQuote, explain_prompt
 from raft.text import Source, locate, locate_nearly, token_f1
 from raft.types import Example, ExampleKind, Quote
 

@@ -18,7 +18,6 @@ from raft.examples.balance import Balance, measure_balance, rebalance
 from raft.examples.card import dataset_card
 from raft.examples.composing import Candidate, Reason
 from raft.examples.estimate import Estimate, Work, estimate_calls
-from raft.examples.evidence import evidence_pools, find_oracle
 from raft.examples.filters import unwanted
 from raft.examples.kinds import follows_instructions, neighbours, paraphrase, write_kinds
 from raft.examples.leakage import find_leaks, leak_counts
@@ -39,7 +38,7 @@ from raft.models.calls import Calls, Limits, Spending, is_paid
 from raft.models.generator import Generator, load_generator
 from raft.models.weights import weights_fingerprint
 from raft.progress import Progress, Silent
-from raft.questions import LeftOut, QuestionFile, read_question_file, settle_evidence
+from raft.questions import LeftOut, QuestionFile, evidence_pools, find_oracle, read_question_file, settle_evidence
 from raft.recipe import BY_MODEL, EXTRACTIVE, ExampleSettings
 from raft.types import Example, Passage, Question
 
@@ -79,7 +78,7 @@ def generate_examples(
     file = file.readable(index.reads)
     with Journal(Journal.beside(out), durable=True, sync_seconds=1.0) as journal, writing(out, Stage.EXAMPLES) as draft:
         rng = Random(seed)
-        calls = Calls(journal, Spending(limits), settings.max_concurrency)
+        calls = Calls(journal, Spending(limits), settings.max_concurrency, settings.thinking)
         alike = _alike(index, settings)
         if generator is None:
             work = _planned(index, file if questions is not None else None, alike, settings, seed)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,21 +13,28 @@ from raft.types import Question
 
 def settle_evidence(
     questions: Iterable[Question],
-    known: Container[str],
+    known: Collection[str],
     repeats: Mapping[str, str],
     index: Path,
     file: Path | None = None,
 ) -> list[Question]:
     """The questions with evidence that the index holds: in the place of a repeated document, the one that was kept.
 
+    A document is also found where its id is written in another Unicode form, as macOS writes the names of files.
+
     known: the ids of its documents. repeats: the id of the kept document by the id of the one that repeats it. file:
     where the questions come from, for the message. Raises InputError for the first question whose evidence names a
     document that the index does not know.
     """
     where = f"{file}: " if file is not None else ""
+    composed = {_composed(document_id): document_id for document_id in (*repeats, *known)}
     settled = []
     for question in questions:
-        kept = tuple(dict.fromkeys(repeats.get(document_id, document_id) for document_id in question.document_ids))
+        named = [
+            one if one in known or one in repeats else composed.get(_composed(one), one)
+            for one in question.document_ids
+        ]
+        kept = tuple(dict.fromkeys(repeats.get(document_id, document_id) for document_id in named))
         if missing := [document_id for document_id in kept if document_id not in known]:
             raise InputError(
                 f"{where}question '{question.id}' names document '{missing[0]}', which {index} does not hold: "
@@ -34,3 +42,7 @@ def settle_evidence(
             )
         settled.append(replace(question, document_ids=kept))
     return settled
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)

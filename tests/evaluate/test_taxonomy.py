@@ -5,7 +5,9 @@ import pytest
 from raft.evaluate.evidence import Evidence, evidence_score
 from raft.evaluate.metrics import score
 from raft.evaluate.taxonomy import Outcome, outcome_of
-from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE, REFUSAL, parse_answer
+from raft.outputs import parse_answer
+from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE, REFUSAL
+from raft.questions import evidence_pools
 from raft.types import Document, Passage, Prediction, Question, Quote
 
 TEXTS = {
@@ -15,7 +17,6 @@ TEXTS = {
 }
 PASSAGES = {name: Passage(name, f"{name}.md", "", text, 0, len(text)) for name, text in TEXTS.items()}
 DOCUMENTS = {f"{name}.md": Document(f"{name}.md", "", text, "") for name, text in TEXTS.items()}
-EVIDENCE = Evidence(DOCUMENTS, PASSAGES)
 DRY = Question("q", "How long may pump A run dry?", ("30 minutes",), ("a.md",))
 UNKNOWN = Question("q", "Who built it?", unanswerable=True)
 
@@ -27,8 +28,8 @@ def said(text: str, *names: str, quotes: tuple[str, ...] = ()) -> Prediction:
 
 
 def outcome(question: Question, prediction: Prediction) -> Outcome:
-    right = EVIDENCE.right_passages(question, prediction.passage_ids)
-    return outcome_of(question, prediction, score(question, prediction), right, PASSAGES)
+    found = right(question, *prediction.passage_ids)
+    return outcome_of(question, prediction, score(question, prediction), found, PASSAGES)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,8 @@ def test_an_unanswerable_question(text: str, expected: Outcome) -> None:
 
 
 def right(question: Question, *passage_ids: str) -> dict[str, str] | None:
-    return EVIDENCE.right_passages(question, passage_ids)
+    (pools,) = evidence_pools([question], DOCUMENTS, PASSAGES.values())
+    return Evidence({question.id: pools}, PASSAGES).right_passages(question, passage_ids)
 
 
 def test_the_right_passage_holds_the_answer_or_is_all_that_the_document_has() -> None:
