@@ -13,6 +13,7 @@ from raft.audit.targets import Said
 from raft.audit.wording import is_cut, is_placeholder, question_faults, shortened, text_faults
 from raft.examples.distractors import NEAR_DUPLICATE, overlap
 from raft.prompts import BEGIN_QUOTE, END_QUOTE
+from raft.questions import says_answer
 from raft.text import Source, locate, normalise_answer, token_f1
 
 Found = Iterator[tuple[Fault, str]]
@@ -99,7 +100,8 @@ def _field_faults(seen: Seen) -> Found:
 
 def _passage_faults(row: AuditRow, habits: Habits) -> Found:
     if not row.passages:
-        yield Fault.NO_PASSAGES, "none was found in it"
+        quoting = ", so its quotes were not judged" if row.target and BEGIN_QUOTE in row.target else ""
+        yield Fault.NO_PASSAGES, f"none could be told apart in it{quoting}"
         return
     if habits.passages is not None and len(row.passages) != habits.passages:
         yield Fault.PASSAGE_COUNT, f"{len(row.passages)} passages, not {habits.passages}"
@@ -156,7 +158,7 @@ def _distractor_faults(seen: Seen) -> Found:
     for place, text in enumerate(row.passages):
         if place in oracles or not text.strip():
             continue
-        held = next((answer for answer in answers if _source(text).locate(answer) is not None), None)
+        held = next((answer for answer in answers if says_answer(text, [answer])), None)
         if held is not None:
             verb = "is" if normalise_answer(held) == normalise_answer(text) else "holds"
             yield Fault.DISTRACTOR_ANSWERS, f'passage {place + 1} {verb} "{shortened(held)}"'
@@ -181,7 +183,7 @@ def _quote_faults(seen: Seen, habits: Habits) -> Found:
         yield Fault.QUOTE_MARKS, f"{opened} opened, {closed} closed" + (", others misspelt" if said.misspelt else "")
     hidden = _quotes_hidden_oracle(seen)
     for (number, words), places in zip(said.quotes, seen.places, strict=True):
-        if not words:
+        if not words or not row.passages:
             continue
         if not places:
             if not (hidden and row.oracle and _source(row.oracle).locate(words) is not None):

@@ -14,6 +14,7 @@ from typing import Any
 from raft.audit.faults import Fault, Finding
 from raft.errors import InputError
 from raft.prompts import read_passages_prompt
+from raft.questions.messages import spoken
 from raft.types import DistractorKind, ExampleKind, Quote
 
 Raw = Mapping[str, Any]
@@ -82,7 +83,8 @@ def read_file(path: Path) -> AuditFile:
 
 def _objects(text: str, path: Path) -> tuple[list[tuple[int, Raw]], list[Finding]]:
     """Rows with their numbers, and what is no row: of JSON Lines by line, of JSON by place."""
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    # Not splitlines(): a text may contain U+2028, which ends no line of a file.
+    lines = [(number, line) for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1) if line.strip()]
     # A file of one value, over several lines or on one, is JSON; the first line of JSON Lines is an object of its own.
     if lines and (len(lines) == 1 or not isinstance(_parsed(lines[0][1]), dict)):
         whole = _parsed(text)
@@ -97,8 +99,8 @@ def _parsed(text: str) -> Any:
     """The JSON value of a text; None where it is none."""
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
-        return None
+    except (ValueError, RecursionError):
+        return None  # not JSON, a number with thousands of digits, or nested too deeply
 
 
 def _listed(value: Any) -> list[Any]:
@@ -158,7 +160,12 @@ _SPEAKER = "assistant:"
 _OPEN, _CLOSE = "<DOCUMENT>", "</DOCUMENT>"
 _STOP = "<STOP>"
 _DOCUMENT = re.compile(rf"{_OPEN}(.*?)(?:{_CLOSE}|(?={_OPEN})|$)", re.DOTALL)
-_LABEL = re.compile(r"(?:^|\n)[ \t#*]*(question|query|context|documents?|passages?)[ \t*]*:[ \t*]*", re.I)
+_LABEL = re.compile(
+    r"(?:^|\n)[ \t#*]*(question|query|contexts?|documents?|passages?|sources?)[ \t]*(?:#?\d+|\[\d+\])?[ \t*]*:[ \t*]*",
+    re.I,
+)
+# Passages without a heading, each behind its number.
+_NUMBER = re.compile(r"^[ \t]*(?:\[(\d+)\]|\((\d+)\)):?[ \t]+", re.MULTILINE)
 
 
 def _text(raw: Raw, name: str) -> str:
@@ -253,18 +260,27 @@ def _prompt_and_target(raw: Raw) -> tuple[str, str]:
 
 
 def _dialogue(turns: Sequence[Any]) -> tuple[str, str]:
-    spoken = [
-        (turn.get("role", turn.get("from")), _text(turn, "content") or _text(turn, "value"))
-        for turn in turns
-        if isinstance(turn, dict)
-    ]
-    replies = [text for role, text in spoken if role in ("assistant", "gpt")]
-    shown = [text for role, text in spoken if role not in ("assistant", "gpt")]
+    """What the others say, in order, and the last reply of the assistant, not counting mere tool calls."""
+    said = [(turn.get("role", turn.get("from")), _said(turn), turn) for turn in turns if isinstance(turn, dict)]
+    replies = [text for role, text, turn in said if role in _REPLYING and (text or not _only_calls(turn))]
+    shown = [text for role, text, _ in said if role not in _REPLYING]
     return "\n\n".join(filter(None, shown)), replies[-1] if replies else ""
 
 
+_REPLYING = ("assistant", "gpt")
+
+
+def _said(turn: Raw) -> str:
+    words, _ = spoken(turn.get("content"))
+    return words or _text(turn, "value")
+
+
+def _only_calls(turn: Raw) -> bool:
+    return bool(turn.get("tool_calls") or turn.get("function_call"))
+
+
 def _shown(number: int, prompt: str) -> AuditRow:
-    """Question and passages of a prompt: numbered as ours, in <DOCUMENT> marks, or under labels; else no passage."""
+    """Question and passages of a prompt: in <DOCUMENT> marks, under labels or behind numbers; else no passage."""
     ours = read_passages_prompt(prompt)
     if ours is not None:
         return AuditRow(number, "", ours[0], ours[1], "")
@@ -273,9 +289,26 @@ def _shown(number: int, prompt: str) -> AuditRow:
         unclosed = prompt.count(_OPEN) > prompt.count(_CLOSE)
         return AuditRow(number, "", prompt.rpartition(_CLOSE)[2].strip(), passages, "", unclosed=unclosed)
     before, *labelled = _LABEL.split(prompt)
-    said = {label.lower()[:1]: text.strip() for label, text in zip(labelled[::2], labelled[1::2], strict=True)}
-    question = said.pop("q", "" if labelled else before.strip())
-    return AuditRow(number, "", question, tuple(filter(None, said.values())), "")
+    said = list(zip(labelled[::2], labelled[1::2], strict=True))
+    asked = [text.strip() for label, text in said if label[0] in "qQ"]
+    shown = [text.strip() for label, text in said if label[0] not in "qQ"]
+    told = [passage for text in shown for passage in _numbered(text) or [text]] or _numbered(before)
+    question = asked[-1] if asked else "" if labelled or told else before.strip()
+    if told and not asked and "\n\n" in told[-1]:
+        # Without a label of its own the question is the last paragraph.
+        told[-1], _, question = told[-1].rpartition("\n\n")
+    return AuditRow(number, "", question.strip(), tuple(filter(None, told)), "")
+
+
+def _numbered(text: str) -> list[str]:
+    """The texts behind [1], [2] and so on, each at the start of a line; none where the numbers do not run like that."""
+    marks: list[re.Match[str]] = []
+    for mark in _NUMBER.finditer(text):
+        # A number that is not the next one belongs to the text, such as that of a footnote.
+        if int(mark[1] or mark[2]) == len(marks) + 1:
+            marks.append(mark)
+    ends = [*(mark.start() for mark in marks[1:]), len(text)]
+    return [text[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=False)]
 
 
 _READERS: Mapping[Layout, Callable[[int, Raw], AuditRow]] = {

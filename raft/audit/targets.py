@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from raft.audit.wording import refuses
-from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE, parse_answer
+from raft.outputs import parse_answer
+from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE
 
 # How public tools mark the answer; the last two are those of the paper's own prompt and of models that drift from it.
 _ANSWER_MARK = re.compile(r"<ANSWER>\s*:?|##\s*Answer\s*:", re.I)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from raft.errors import InputError
-from raft.questions.rows import LeftOut, Omission, Rows, as_text, question_of
+from raft.questions.messages import ROLES, spoken
+from raft.questions.quoting import quoted
+from raft.questions.rows import LeftOut, Omission, Rows, as_text, check_characters, question_of
 from raft.types import Question
 
-_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-_TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
 _MARKS = ("accepted", "rating", "score")
 CHAT_FIELDS = frozenset({"messages", "conversation_id", *_MARKS})
 _GOOD = frozenset({"up", "thumbs_up", "thumbsup", "👍", "good", "positive", "like", "accepted"})
@@ -42,16 +42,18 @@ def chat_entries(rows: Rows, path: Path) -> Iterator[tuple[str, Question | LeftO
 def _messages(row: Mapping[str, Any], where: str) -> Sequence[Mapping[str, Any]]:
     messages = row.get("messages")
     if not isinstance(messages, list):
-        raise InputError(f"{where}: 'messages' must be a list of role and content, not {messages!r}: correct it")
+        raise InputError(f"{where}: 'messages' must be a list of role and content, not {quoted(messages)}: correct it")
     for number, message in enumerate(messages):
         if not isinstance(message, Mapping):
-            raise InputError(f"{where}, message {number}: expected role and content, not {message!r}: correct it")
-        if message.get("role") not in _ROLES:
-            known = ", ".join(sorted(_ROLES))
-            raise InputError(f"{where}, message {number}: role {message.get('role')!r} is not one of {known}: name it")
+            raise InputError(f"{where}, message {number}: expected role and content, not {quoted(message)}: correct it")
+        role = message.get("role")
+        if not isinstance(role, str) or role not in ROLES:
+            known = ", ".join(sorted(ROLES))
+            raise InputError(f"{where}, message {number}: role {quoted(role)} is not one of {known}: name it")
         content = message.get("content")
         if not isinstance(content, str | list | None):
-            raise InputError(f"{where}, message {number}: 'content' must be text, not {content!r}: correct it")
+            raise InputError(f"{where}, message {number}: 'content' must be text, not {quoted(content)}: correct it")
+        check_characters(spoken(content)[0], "'content'", f"{where}, message {number}")
     return messages
 
 
@@ -79,11 +81,13 @@ def _pointed_at(pointers: Any, messages: Sequence[Mapping[str, Any]], where: str
     for pointer in pointers if isinstance(pointers, list) else [pointers]:
         # True is a number too, but here it would name the second message.
         if isinstance(pointer, bool) or not isinstance(pointer, int | str):
-            raise InputError(f"{where}: 'accepted' must be true, false, a place or an id, not {pointer!r}: correct it")
+            raise InputError(
+                f"{where}: 'accepted' must be true, false, a place or an id, not {quoted(pointer)}: correct it"
+            )
         found = [number for number, message in enumerate(messages) if pointer in (number, message.get("id"))]
         if len(found) != 1:
             raise InputError(
-                f"{where}: 'accepted' is {pointer!r}, the place (from 0) or id of {len(found) or 'no'} messages: "
+                f"{where}: 'accepted' is {quoted(pointer)}, the place (from 0) or id of {len(found) or 'no'} messages: "
                 "name one answer"
             )
         if messages[found[0]]["role"] != "assistant":
@@ -106,8 +110,8 @@ def _judged(marked: Mapping[str, Any], where: str) -> bool | None:
     if isinstance(value, str) and value.strip().lower() in _GOOD | _BAD:
         return value.strip().lower() in _GOOD
     raise InputError(
-        f"{where}: '{name}' is {value!r}, which says neither good (true, 1, up) nor bad (false, 0, -1, down): mark "
-        'accepted answers with "accepted": true'
+        f"{where}: '{name}' is {quoted(value)}, which says neither good (true, 1, up) nor bad (false, 0, -1, down): "
+        'mark accepted answers with "accepted": true'
     )
 
 
@@ -124,21 +128,16 @@ def _exchange(
     fields = {name: row[name] for name in ("document_ids", "context", "contexts") if row.get(name) is not None}
     conversation = row.get("id") if row.get("id") is not None else row.get("conversation_id")
     if conversation is not None:
-        fields["id"] = f"{as_text(conversation)}/{number}"
+        if not isinstance(named := as_text(conversation), str):
+            raise InputError(f"{where}: 'id' must be text or a number, not {quoted(conversation)}: correct it")
+        fields["id"] = f"{named}/{number}"
     return question_of({**fields, "question": asked, "answers": [answer]}, where, make_id=True)
 
 
 def _text(message: Mapping[str, Any]) -> str | None:
     """The words of a message; None where it also holds something else, such as an image."""
-    content = message.get("content") or ""
-    if isinstance(content, str):
-        return content.strip()
-    words = []
-    for part in content:
-        if not (isinstance(part, Mapping) and part.get("type") in _TEXT_PARTS and isinstance(part.get("text"), str)):
-            return None
-        words.append(part["text"])
-    return "".join(words).strip()
+    words, whole = spoken(message.get("content"))
+    return words.strip() if whole else None
 
 
 def _last_asked(messages: Sequence[Mapping[str, Any]]) -> str:

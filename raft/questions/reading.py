@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raft.artifacts import read_jsonl
 from raft.errors import InputError
 from raft.questions.chats import chat_entries
-from raft.questions.rows import LeftOut, Omission, Rows, question_of
+from raft.questions.columnar import dataset_rows, parquet_rows
+from raft.questions.columns import QUESTIONS, Row, Settled, settled
+from raft.questions.delimited import DELIMITERS
+from raft.questions.fields import Cells, question_fields
+from raft.questions.files import bytes_of
+from raft.questions.json_files import json_rows
+from raft.questions.rows import LeftOut, Omission, question_of
 from raft.questions.squad import squad_rows
-from raft.questions.tables import DELIMITERS, dataset_rows, delimited_rows
+from raft.questions.tables import delimited_rows, sheet_rows
 from raft.types import Question
 
 _Entries = Iterable[tuple[str, Question | LeftOut]]
@@ -55,13 +59,13 @@ def read_questions(path: Path) -> list[Question]:
 def read_question_file(path: Path) -> QuestionFile:
     """The questions of a file or dataset folder, in its order, and what was left out.
 
-    A folder is a dataset of the library `datasets`; `.csv` and `.tsv` are tables; all else is JSON Lines, or in
-    `.json` one object or list. The first row tells what JSON holds: `data` is SQuAD, `messages` a chat log, and all
-    else questions with `id`, `question` and `answers`, where known `document_ids` and `context`, and `"unanswerable":
-    true` in place of answers where the documents do not answer it, or `"all_of": true` where all of its answers are
-    wanted. Other fields are left alone.
+    A folder is a dataset of the library `datasets`; `.csv`, `.tsv`, `.xlsx` and `.parquet` are tables; all else is JSON
+    Lines, or JSON of one object or list. The first row tells what JSON holds: `data` is SQuAD, `messages` a chat log,
+    and all else questions with `id`, `question` and `answers`, where known `document_ids` and `context`, and
+    `"unanswerable": true` in place of answers where the documents do not answer it, or `"all_of": true` where all of
+    its answers are wanted. The columns of ragas are read as `raft.questions.columns` says. Other fields are left alone.
 
-    Raises InputError that names the first row that is not like that.
+    Raises InputError that names the file or the first row that is not like that.
     """
     questions: dict[str, Question] = {}
     places: dict[str, str] = {}
@@ -80,38 +84,52 @@ def read_question_file(path: Path) -> QuestionFile:
         lost = f" ({file})" if left_out else ""
         raise InputError(
             f"{path} holds no questions{lost}: write one JSON object a line with id, question and answers, or give "
-            "SQuAD, a table with a column 'question', or a chat log with accepted answers"
+            "SQuAD, a table with a column 'question' and rows below it, or a chat log with accepted answers"
         )
     return file
 
 
 def _entries(path: Path) -> _Entries:
-    rows, is_table = _rows(path)
-    # The whole file in memory: its first row tells what the others must be.
-    rows = list(rows)
+    rows, cells = _rows(path)
     first: Mapping[str, Any] = rows[0][1] if rows else {}
-    if "messages" in first and "question" not in first:
+    if "messages" in first and not first.keys() & QUESTIONS:
         return _once(chat_entries(rows, path))
-    if isinstance(first.get("data"), list):
+    if cells is Cells.JSON and isinstance(first.get("data"), list):
         if len(rows) > 1:
             raise InputError(f"{path}, {rows[1][0]}: SQuAD is one JSON object, but another follows: remove it")
-        return _asked(squad_rows(first, path), path)
-    return _once(_asked(rows, path, make_ids=True)) if is_table else _asked(rows, path)
+        return ((place, question_of(row, f"{path}, {place}")) for place, row in squad_rows(first, path))
+    table = settled(rows, path, parts_texts=cells is not Cells.JSON)
+    # Rows of a table need no id. Rows of ragas have none, in JSON too.
+    if cells is Cells.JSON and not table.renamed:
+        return _asked(table, path, cells)
+    return _once(_asked(table, path, cells, make_ids=True))
 
 
-def _rows(path: Path) -> tuple[Rows, bool]:
-    """The rows of a file, and whether it is a table, whose rows need no id."""
-    if path.is_dir():
-        return dataset_rows(path), True
-    suffix = path.suffix.lower()
+def _rows(path: Path) -> tuple[Sequence[Row], Cells]:
+    """The rows of a file under known names, and what their values can be."""
+    if _is_folder(path):
+        return dataset_rows(path), Cells.TYPED
+    raw, suffix = bytes_of(path), path.suffix.lower()
     if suffix in DELIMITERS:
-        return delimited_rows(path), True
-    return _json_rows(path) if suffix == ".json" else _lines(path), False
+        return delimited_rows(raw, path), Cells.TEXT
+    if suffix in (".xlsx", ".xlsm"):
+        return sheet_rows(raw, path), Cells.TEXT
+    if suffix in (".parquet", ".pq"):
+        return parquet_rows(raw, path), Cells.TYPED
+    return json_rows(raw, path), Cells.JSON
 
 
-def _asked(rows: Rows, path: Path, *, make_ids: bool = False) -> Iterator[tuple[str, Question]]:
-    for place, row in rows:
-        yield place, question_of(row, f"{path}, {place}", make_id=make_ids)
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False  # reading it will say why
+
+
+def _asked(table: Settled, path: Path, cells: Cells, *, make_ids: bool = False) -> Iterator[tuple[str, Question]]:
+    for place, row in table.rows:
+        where = f"{path}, {place}{table.note}"
+        yield place, question_of(question_fields(row, where, cells), where, make_id=make_ids)
 
 
 def _once(entries: _Entries) -> _Entries:
@@ -125,26 +143,3 @@ def _once(entries: _Entries) -> _Entries:
             yield place, LeftOut(place, Omission.REPEATED, entry.text)
         else:
             yield place, entry
-
-
-def _lines(path: Path) -> Rows:
-    return ((f"line {number}", row) for number, row in read_jsonl(path))
-
-
-def _json_rows(path: Path) -> Rows:
-    """The rows of a file that is one JSON value, or JSON Lines in spite of its name."""
-    try:
-        whole = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist: check the path") from error
-    except json.JSONDecodeError as error:
-        if error.msg == "Extra data":
-            return _lines(path)
-        raise InputError(f"{path}, line {error.lineno}: not valid JSON ({error.msg}): correct that line") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as UTF-8 text ({error}): check the file") from error
-    rows = [(f"item {number}", row) for number, row in enumerate(whole if isinstance(whole, list) else [whole], 1)]
-    for place, row in rows:
-        if not isinstance(row, dict):
-            raise InputError(f"{path}, {place}: expected a JSON object: correct it")
-    return rows

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from raft.artifacts import hash_json
 from raft.errors import InputError
+from raft.questions.quoting import names_in_line, quoted
 from raft.text import normalise_answer
 from raft.types import Question
 
@@ -18,6 +20,8 @@ Rows = Iterable[tuple[str, Mapping[str, Any]]]
 FIELDS = frozenset(
     {"id", "question", "answers", "document_ids", "context", "contexts", "unanswerable", "kind", "choices", "all_of"}
 )
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class Omission(StrEnum):
@@ -65,39 +69,46 @@ def question_of(row: Mapping[str, Any], where: str, *, make_id: bool = False) ->
     `answers` are texts, or in the form of SQuAD records with a `text`; as SQuAD 2.0 has it, an empty list of those
     means that nothing answers the question. Raises InputError that begins with `where`.
     """
-    if make_id and row.get("id") is None:
-        row = {**row, "id": _content_id(row)}
-    number, text = _string(row, "id", where), _string(row, "question", where)
-    row = _plain(row)
-    unanswerable = row.get("unanswerable")
-    if not isinstance(unanswerable, bool | None):
-        raise InputError(f"{where}: 'unanswerable' must be true or false, not {unanswerable!r}: correct it")
+    made = make_id and row.get("id") is None
+    number = "" if made else _string(row, "id", where)
+    said, row, text = row, _plain(row), _string(row, "question", where)
+    unanswerable = _flag(row, "unanswerable", where)
     answers = _strings(row, "answers", where)
     if unanswerable and answers:
         raise InputError(f"{where}: it has answers and is marked unanswerable: remove one of the two")
     if not unanswerable and not answers:
-        raise InputError(f"{where}: 'answers' is missing or empty: add one, or \"unanswerable\": true")
+        near = names_in_line(sorted(set(row) - FIELDS)) if "answers" not in row else ""
+        found = f" (found besides the known fields: {near})" if near else ""
+        raise InputError(f"{where}: 'answers' is missing or empty{found}: add one, or \"unanswerable\": true")
     choices = _strings(row, "choices", where)
     if choices and not set(answers) <= set(choices):
         odd = next(answer for answer in answers if answer not in choices)
-        raise InputError(f"{where}: its answer {odd!r} is none of its 'choices': write it as one of them")
-    all_of = row.get("all_of")
-    if not isinstance(all_of, bool | None):
-        raise InputError(f"{where}: 'all_of' must be true or false, not {all_of!r}: correct it")
+        raise InputError(f"{where}: its answer {quoted(odd)} is none of its 'choices': write it as one of them")
+    all_of = _flag(row, "all_of", where)
     if all_of:
         _check_list(answers, choices, where)
-    return Question(
+    question = Question(
         id=number,
         text=text,
         answers=answers,
         document_ids=_strings(row, "document_ids", where),
         context=_string(row, "context", where) if row.get("context") is not None else None,
-        unanswerable=bool(unanswerable),
+        unanswerable=unanswerable,
         kind=_string(row, "kind", where) if row.get("kind") else "",
         contexts=_strings(row, "contexts", where),
         choices=choices,
-        all_of=bool(all_of),
+        all_of=all_of,
     )
+    return replace(question, id=_content_id(said, question)) if made else question
+
+
+def check_characters(text: str, name: str, where: str) -> None:
+    """Raise InputError for half of a surrogate pair, which can be neither hashed nor written as UTF-8."""
+    if half := _HALF.search(text):
+        raise InputError(
+            f"{where}: {name} contains half a character (\\u{ord(half[0]):04x}), as happens when text is cut inside an "
+            "emoji: remove it"
+        )
 
 
 def _check_list(answers: Sequence[str], choices: Sequence[str], where: str) -> None:
@@ -109,15 +120,9 @@ def _check_list(answers: Sequence[str], choices: Sequence[str], where: str) -> N
     alike: dict[str, str] = {}
     for answer in answers:
         if (first := alike.setdefault(normalise_answer(answer), answer)) is not answer:
-            raise InputError(f"{where}: of its answers {first!r} and {answer!r} are the same: with 'all_of' keep one")
-
-
-def with_one_answer(row: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """A row of a table, whose answers may stand in a column `answer` that holds one."""
-    answer = row.get("answer")
-    if answer is not None and row.get("answers") is not None:
-        raise InputError(f"{where}: it has both 'answer' and 'answers': keep one of the two columns")
-    return {**row, **({"answers": [answer]} if answer is not None else {})}
+            raise InputError(
+                f"{where}: of its answers {quoted(first)} and {quoted(answer)} are the same: with 'all_of' keep one"
+            )
 
 
 def as_text(value: Any) -> Any:
@@ -125,9 +130,20 @@ def as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _content_id(row: Mapping[str, Any]) -> str:
+def _content_id(row: Mapping[str, Any], question: Question) -> str:
     said = {name: row[name] for name in sorted(FIELDS & set(row)) if row[name] is not None}
-    return hash_json(said)[:16]
+    try:
+        return hash_json(said)[:16]
+    except (TypeError, ValueError, RecursionError):
+        # Answers in the form of SQuAD may hold anything besides their texts.
+        return hash_json(question_row(question))[:16]
+
+
+def _flag(row: Mapping[str, Any], name: str, where: str) -> bool:
+    value = row.get(name)
+    if not isinstance(value, bool | None):
+        raise InputError(f"{where}: '{name}' must be true or false, not {quoted(value)}: correct it")
+    return bool(value)
 
 
 def _plain(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -135,6 +151,7 @@ def _plain(row: Mapping[str, Any]) -> Mapping[str, Any]:
     answers = row.get("answers")
     if isinstance(answers, Mapping):
         texts = answers.get("text")
+        texts = [texts] if isinstance(texts, str) else texts
     elif isinstance(answers, list) and answers and all(isinstance(answer, Mapping) for answer in answers):
         texts = [answer.get("text") for answer in answers]
     else:
@@ -147,13 +164,14 @@ def _plain(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _string(row: Mapping[str, Any], name: str, where: str) -> str:
     if name not in row:
-        near = ", ".join(sorted(set(row) - FIELDS)) or "nothing else"
+        near = names_in_line(sorted(set(row) - FIELDS)) or "nothing else"
         raise InputError(f"{where}: '{name}' is missing (found besides the known fields: {near}): add it")
     value = row[name]
     if not isinstance(value, str):
-        raise InputError(f"{where}: '{name}' must be text, not {value!r}: correct it")
+        raise InputError(f"{where}: '{name}' must be text, not {quoted(value)}: correct it")
     if not value.strip():
         raise InputError(f"{where}: '{name}' is empty: fill it in")
+    check_characters(value, f"'{name}'", where)
     return value
 
 
@@ -162,5 +180,10 @@ def _strings(row: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:
     if values is None:
         return ()
     if not isinstance(values, list) or not all(isinstance(value, str) and value.strip() for value in values):
-        raise InputError(f"{where}: '{name}' must be a list of non-empty texts, not {values!r}: correct it")
+        hint = "correct it"
+        if name == "answers" and isinstance(values, str):
+            hint = "put it in brackets, or name the field 'answer'"
+        raise InputError(f"{where}: '{name}' must be a list of non-empty texts, not {quoted(values)}: {hint}")
+    for value in values:
+        check_characters(value, f"'{name}'", where)
     return tuple(values)

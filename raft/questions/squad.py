@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from raft.errors import InputError
+from raft.questions.quoting import quoted
 from raft.questions.rows import Rows, as_text
 
 
@@ -38,7 +39,7 @@ def _row(asked: Mapping[str, Any], context: Any, where: str) -> dict[str, Any]:
         raise InputError(f"{where}: its paragraph has no text as 'context': add it")
     impossible = asked.get("is_impossible", False)
     if not isinstance(impossible, bool):
-        raise InputError(f"{where}: 'is_impossible' must be true or false, not {impossible!r}: correct it")
+        raise InputError(f"{where}: 'is_impossible' must be true or false, not {quoted(impossible)}: correct it")
     row = {name: asked[name] for name in ("question", "answers") if name in asked}
     number = {"id": as_text(asked["id"])} if "id" in asked else {}
     return {**number, **row, "context": context, "unanswerable": impossible}

@@ -1,119 +1,105 @@
-"""Questions in tables: CSV, TSV, and folders that the library `datasets` saved."""
+"""Questions in tables of text cells: CSV, TSV and the sheets of XLSX."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from raft.errors import InputError
-from raft.questions.chats import CHAT_FIELDS
-from raft.questions.rows import FIELDS, Rows, as_text, with_one_answer
+from raft.questions.columns import KNOWN, QUESTIONS, Row, folded
+from raft.questions.delimited import Record, delimited_records
+from raft.questions.quoting import names_in_line
+from raft.questions.sheets import Sheet, sheets_of
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_BETWEEN = "|"
-_COLUMNS = FIELDS | {"answer"}
-_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-
-
-def delimited_rows(path: Path) -> Rows:
-    """The rows of a CSV or TSV file with a header; rows are counted as spreadsheets do, the header being row 1.
-
-    `answers`, `document_ids`, `contexts` and `choices` hold several when parted by |. Raises InputError for a header or
-    row that cannot be read without guessing.
-    """
-    header: list[str] = []
-    for number, cells in _records(path):
-        if not any(cell.strip() for cell in cells):
-            continue
-        if not header:
-            header = _header(cells, f"{path}, row {number}")
-            continue
-        where = f"{path}, row {number}"
-        if len(cells) != len(header):
-            raise InputError(f"{where}: it has {len(cells)} cells, but the header has {len(header)}: correct it")
-        yield f"row {number}", _fields(dict(zip(header, cells, strict=True)), where)
+# A title and some remarks may stand above the header.
+_HEADER_WITHIN = 10
 
 
-def dataset_rows(folder: Path) -> Rows:
-    """The rows of a Hugging Face dataset on disk, counted from 1. Raises InputError where there is none or several."""
-    table = _one_split(folder)
-    # Only these columns are decoded: others may be images or sounds.
-    wanted = [name for name in table.column_names if name in _COLUMNS | CHAT_FIELDS]
-    if not {"question", "messages"} & set(wanted):
-        found = ", ".join(table.column_names) or "none"
-        raise InputError(f"{folder}: it has no column 'question' (its columns: {found}): rename the one that is meant")
-    for number, row in enumerate(table.select_columns(wanted), 1):
-        row = {name: value for name, value in row.items() if value is not None}
-        if "id" in row:
-            row["id"] = as_text(row["id"])
-        yield f"row {number}", with_one_answer(row, f"{folder}, row {number}")
+def delimited_rows(raw: bytes, path: Path) -> list[Row]:
+    """The rows below the header of a CSV or TSV file. Raises InputError for a bad header or a row of another width."""
+    return list(_rows(delimited_records(raw, path, _known_columns), path, ""))
 
 
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    try:
-        # What Excel writes begins with a byte order mark.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from enumerate(csv.reader(file, delimiter=DELIMITERS[path.suffix.lower()], strict=True), 1)
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist: check the path") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as UTF-8 text ({error}): check the file") from error
-    except csv.Error as error:
-        raise InputError(f"{path} cannot be read as a table ({error}): check its quotation marks") from error
+def sheet_rows(raw: bytes, path: Path) -> list[Row]:
+    """The rows of the sheet that has a column of questions. Raises InputError if none or several have one."""
+    sheets = sheets_of(raw, path)
+    asking = [sheet for sheet in sheets if _header_at(sheet.records) is not None]
+    if len(asking) > 1:
+        raise InputError(
+            f"{path} has {len(asking)} sheets with a column 'question' ({names_in_line(s.name for s in asking)}): keep "
+            "one of them in the file"
+        )
+    filled = [sheet for sheet in sheets if _filled(sheet.records)]
+    chosen = asking or filled[:1]
+    if not chosen:
+        return []
+    return list(_rows(_as_wide(chosen[0]), path, f"sheet '{chosen[0].name}', " if len(filled) > 1 else ""))
 
 
-def _header(cells: list[str], where: str) -> list[str]:
-    names = [cell.strip().lower() for cell in cells]
-    if "question" not in names:
-        raise InputError(f"{where}: the header has no column 'question' (found: {', '.join(cells)}): name one so")
+def _rows(records: Sequence[Record], path: Path, sheet: str) -> Iterator[Row]:
+    filled = _filled(records)
+    if not filled:
+        return
+    at = _header_at(filled)
+    number, header = filled[at or 0]
+    names = _header(header, f"{path}, {sheet}row {number}")
+    for number, cells in filled[(at or 0) + 1 :]:
+        where = f"{path}, {sheet}row {number}"
+        # Spreadsheets write delimiters for empty columns too.
+        cells = _without_empty_end(cells, len(names))
+        if len(cells) != len(names):
+            raise InputError(
+                f"{where}: it has {len(cells)} cells, but the header has {len(names)}: correct it, and put cells that "
+                "contain the delimiter in quotation marks"
+            )
+        yield f"{sheet}row {number}", _named(names, cells)
+
+
+def _filled(records: Sequence[Record]) -> list[Record]:
+    return [(number, cells) for number, cells in records if any(cell.strip() for cell in cells)]
+
+
+def _known_columns(records: Sequence[Record]) -> int:
+    at = _header_at(records)
+    return 0 if at is None else len(KNOWN & {folded(cell) for cell in _filled(records)[at][1]})
+
+
+def _header_at(records: Sequence[Record]) -> int | None:
+    """Which filled record is the header: the first with a column of questions and, if possible, another known one."""
+    alone = None
+    for place, (_, cells) in enumerate(_filled(records)[:_HEADER_WITHIN]):
+        names = {folded(cell) for cell in cells}
+        if names & QUESTIONS:
+            if len(names & KNOWN) > 1:
+                return place
+            alone = place if alone is None else alone
+    return alone
+
+
+def _header(cells: Sequence[str], where: str) -> list[str]:
+    names = [folded(cell) for cell in cells]
+    if not QUESTIONS & set(names):
+        raise InputError(
+            f"{where}: the header has no column 'question' (found: {names_in_line(cells)}): rename the one "
+            "that is meant"
+        )
     for name in names:
-        if name in _COLUMNS and names.count(name) > 1:
+        if name in KNOWN and names.count(name) > 1:
             raise InputError(f"{where}: the header has two columns '{name}': remove one of them")
     return names
 
 
-def _fields(cells: Mapping[str, str], where: str) -> dict[str, Any]:
-    """Filled cells as the fields of a question; an empty cell is a field that is not there."""
-    trimmed = {name: cell.strip() for name, cell in cells.items() if name in _COLUMNS}
-    filled = {name: cell for name, cell in trimmed.items() if cell or name == "question"}
-    if _BETWEEN in filled.get("answer", ""):
-        raise InputError(
-            f"{where}: 'answer' holds one answer, but there is a {_BETWEEN} in it: name the column 'answers' if that "
-            "parts several, or give this question as JSON Lines"
-        )
-    row: dict[str, Any] = dict(filled)
-    for name in ("answers", "document_ids", "contexts", "choices"):
-        if name in filled:
-            row[name] = [part.strip() for part in filled[name].split(_BETWEEN)]
-    for name in ("unanswerable", "all_of"):
-        if name in filled:
-            # What is neither goes on as it is, to be named in the message.
-            row[name] = _FLAGS.get(filled[name].lower(), filled[name])
-    return with_one_answer(row, where)
+def _named(names: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+    """Filled cells by column, and the question even if it is empty, so that the error is about that."""
+    return {name: cell for name, cell in zip(names, cells, strict=True) if name and (cell.strip() or name in QUESTIONS)}
 
 
-def _one_split(folder: Path) -> Any:
-    if not (folder / "state.json").is_file() and not (folder / "dataset_dict.json").is_file():
-        raise InputError(
-            f"{folder} is a folder, but no dataset that `save_to_disk` of the library datasets made: give such a "
-            "folder, or a file"
-        )
-    from datasets import DatasetDict, load_from_disk
+def _without_empty_end(cells: Sequence[str], width: int) -> Sequence[str]:
+    return cells[:width] if not any(cell.strip() for cell in cells[width:]) else cells
 
-    try:
-        loaded = load_from_disk(str(folder))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{folder} cannot be read as a dataset ({reason}): save it again") from error
-    if not isinstance(loaded, DatasetDict):
-        return loaded
-    if len(loaded) != 1:
-        names = ", ".join(loaded) or "none"
-        example = next((name for name in ("train", "validation", "test") if name in loaded), next(iter(loaded), ""))
-        raise InputError(
-            f"{folder} holds {len(loaded)} splits ({names}): give the folder of one, as {folder / example}"
-        )
-    (table,) = loaded.values()
-    return table
+
+def _as_wide(sheet: Sheet) -> list[Record]:
+    """All records as wide as the widest: XLSX omits empty cells at the end of a row."""
+    width = max(len(cells) for _, cells in sheet.records)
+    return [(number, [*cells, *[""] * (width - len(cells))]) for number, cells in sheet.records]

@@ -314,3 +314,12 @@ def test_a_file_or_index_that_is_none_is_one_line(rows: list[Row], lines, tmp_pa
         code, out, err = call("audit", *arguments)
         assert (code, out, err.count("\n")) == (2, "", 1)
         assert said in err
+
+
+def test_quotes_are_not_judged_where_no_passage_can_be_told_apart(lines) -> None:
+    said = "[1] ##begin_quote##It stops.##end_quote## <ANSWER>: it stops"
+    asked = {"role": "user", "content": "What does it do? It stops."}
+    rows = [{"messages": [asked, {"role": "assistant", "content": said}]}]
+    details = {finding.fault: finding.detail for finding in audit_file(lines(rows)).findings}
+    assert details[Fault.NO_PASSAGES] == "none could be told apart in it, so its quotes were not judged"
+    assert Fault.QUOTE_NOT_VERBATIM not in details

@@ -90,6 +90,20 @@ def test_calls_of_tools_and_parts_of_text_stand_between_question_and_answer(tmp_
     assert (question.id, question.text, question.answers) == ("talk/4", "How far is it?", ("12 miles",))
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "How far is it?",
+        ["How far ", "is it?"],
+        [{"text": "How far is it?"}],
+        [{"type": "input_text", "text": "How far "}, {"type": "text", "text": {"value": "is it?", "annotations": []}}],
+    ],
+)
+def test_content_may_be_a_text_or_parts_of_one(tmp_path: Path, content: Any) -> None:
+    row = {"messages": [{"role": "user", "content": content}, ANSWER], "accepted": True}
+    assert pairs(log(tmp_path / "log.jsonl", row)) == [("How far is it?", "12 miles")]
+
+
 def test_a_log_that_holds_a_growing_conversation_gives_each_answer_once(tmp_path: Path) -> None:
     rows = [
         {"conversation_id": 8, "messages": [ASK, ANSWER | {"accepted": True}]},
@@ -112,7 +126,13 @@ def test_a_conversation_may_name_its_documents(tmp_path: Path) -> None:
         ({"accepted": True}, ": 'messages' must be a list"),
         ({"messages": ["Hello"]}, ", message 0: expected role and content"),
         ({"messages": [{"role": "human", "content": "x"}]}, ", message 0: role 'human' is not one of"),
+        ({"messages": [{"role": ["user"], "content": "x"}]}, ", message 0: role ['user'] is not one of"),
         ({"messages": [{"role": "user", "content": 5}]}, ", message 0: 'content' must be text"),
+        (
+            {"messages": [{"role": "user", "content": "half \ud83d"}]},
+            ", message 0: 'content' contains half a character",
+        ),
+        ({"messages": [ASK, ANSWER], "accepted": 1, "id": ["a"]}, ": 'id' must be text or a number, not ['a']"),
         ({"messages": [ASK, ANSWER], "rating": 4}, ": 'rating' is 4, which says neither good"),
         ({"messages": [ASK, ANSWER | {"score": 0.7}]}, ", message 1: 'score' is 0.7, which says neither good"),
         ({"messages": [ASK, ANSWER], "accepted": 2}, ": 'accepted' is 2, the place (from 0) or id of no messages"),

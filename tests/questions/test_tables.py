@@ -67,7 +67,16 @@ def test_a_row_that_repeats_another_is_left_out_and_counted(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("header", "row", "complaint"),
     [
-        ("id;question;answer", "1;Q?;x", "row 1: the header has no column 'question' (found: id;question;answer)"),
+        ("id;asked;answer", "1;Q?;x", "row 1: the header has no column 'question' (found: id, asked, answer)"),
+        ("question,answers", "Q?,x;y", "row 2: 'x;y' in 'answers' contains a ;, so it may be one item or several"),
+        (
+            "question,answers",
+            '"Q?","x\ny"',
+            "row 2: 'x\\ny' in 'answers' contains a line break, so it may be one item",
+        ),
+        ("question,answers", '"Q?","[\'x\', \'y"', "row 2: 'answers' begins like a list, but cannot be read as one"),
+        ("question,answer", "Q?,#N/A", "row 2: 'answer' is #N/A, which Excel writes where a formula failed"),
+        ("question,answer,context", "Q?,x,nan", "row 2: 'context' is nan, which pandas writes for an empty cell"),
         ("question,question,answer", "Q?,R?,x", "row 1: the header has two columns 'question'"),
         ("question,answer", "Q?,x,y", "row 2: it has 3 cells, but the header has 2"),
         ("question,answer", "Q?", "row 2: it has 1 cells, but the header has 2"),
@@ -88,6 +97,69 @@ def test_what_could_be_read_in_two_ways_is_refused(tmp_path: Path, header: str, 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_a_table_may_be_parted_and_encoded_as_any_spreadsheet_writes_it(
+    tmp_path: Path, mark: str, end: str, encoding: str
+) -> None:
+    lines = [f"id{mark}question{mark}answer", f'a{mark}"Wie weit, und wann; oder\t|?"{mark}3,50 €{mark}{mark}']
+    path = tmp_path / "q.csv"
+    path.write_bytes((end.join(lines).replace("3,50 €", '"3,50 €"') + end).encode(encoding))
+    assert read_questions(path) == [Question("a", "Wie weit, und wann; oder\t|?", ("3,50 €",))]
+
+
+def test_a_first_line_of_excel_says_what_parts_the_cells_and_is_no_row(tmp_path: Path) -> None:
+    path = table(tmp_path / "q.csv", "sep=;", "id;question;answer", 'a;"Q, or R?";x; y', "b;R?;")
+    with pytest.raises(InputError, match="row 2: it has 4 cells, but the header has 3"):
+        read_questions(path)
+    assert read_questions(table(path, '"sep=|"', "id|question|answer", "a|Q; or R?|x, y")) == [
+        Question("a", "Q; or R?", ("x, y",))
+    ]
+
+
+def test_a_title_may_stand_above_the_header_and_names_may_be_written_in_any_way(tmp_path: Path) -> None:
+    path = table(tmp_path / "q.csv", "Question", "", "ID;Question ;Document-IDs;allOf;Answers", "a;Q?;x.md|y.md;;z")
+    assert read_questions(path) == [Question("a", "Q?", ("z",), ("x.md", "y.md"))]
+
+
+def test_a_cell_may_be_longer_than_the_usual_limit_of_the_csv_library(tmp_path: Path) -> None:
+    import csv
+
+    path = table(tmp_path / "q.csv", "id,question,context,answer", f"a,Q?,{'x' * 140_000},y", "b,R?,short,z")
+    assert [len(question.context or "") for question in read_questions(path)] == [140_000, 5]
+    assert csv.field_size_limit() == 131_072
+
+
+def test_text_in_an_old_encoding_is_named_with_its_first_odd_byte(tmp_path: Path) -> None:
+    path = tmp_path / "q.csv"
+    path.write_bytes("question;answer\nWas kostet es?;3 €\n".encode("cp1252"))
+    with pytest.raises(InputError) as caught:
+        read_questions(path)
+    assert str(caught.value) == (
+        f'{path} cannot be read as UTF-8 text (byte 0x80 in line 2): save it as UTF-8, in Excel as "CSV UTF-8"'
+    )
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "question,answer\n", "\ufeff"])
+def test_a_table_without_rows_holds_no_questions(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match="holds no questions"):
+        read_questions(table(tmp_path / "q.csv", text))
+
+
+def test_a_table_of_markdown_in_a_context_stays_whole(tmp_path: Path) -> None:
+    plans = "| Plan | Price |\n| --- | --- |\n| Pro | $20 |"
+    path = table(tmp_path / "q.csv", "id,question,answer,contexts", f'a,How much is Pro?,$20,"{plans}"')
+    assert read_questions(path) == [Question("a", "How much is Pro?", ("$20",), contexts=(plans,))]
+    path = table(tmp_path / "two.csv", "id,question,answer,contexts", f"""a,Q?,x,"['{plans[:16]}', 'y']\"""")
+    assert read_questions(path) == [Question("a", "Q?", ("x",), contexts=("| Plan | Price |", "y"))]
+
+
+def test_several_contexts_under_the_name_of_one_are_several(tmp_path: Path) -> None:
+    path = table(tmp_path / "q.csv", "id,question,answer,context", """a,Q?,x,"['one', 'two']\"""")
+    assert read_questions(path) == [Question("a", "Q?", ("x",), contexts=("one", "two"))]
+
+
 def test_the_same_id_for_two_questions_is_refused(tmp_path: Path) -> None:
     path = table(tmp_path / "q.csv", "id,question,answer", "a,Q?,x", "a,R?,x")
     with pytest.raises(InputError, match="row 3: id 'a' is already used in row 2"):
@@ -95,8 +167,13 @@ def test_the_same_id_for_two_questions_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_quotation_mark_that_is_not_closed_is_an_error_of_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read as a table"):
+    with pytest.raises(InputError, match=r"cannot be read as a table \(unexpected end of data, row 2\)"):
         read_questions(table(tmp_path / "q.csv", "question,answer", '"Q?,x'))
+
+
+def test_a_mistake_below_the_header_does_not_change_what_parts_the_cells(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot be read as a table \('\|' expected after '\"', row 2\)"):
+        read_questions(table(tmp_path / "q.csv", "question|answer", '"Q?" really|x'))
 
 
 def test_a_dataset_gives_the_same_questions_as_its_columns_say(tmp_path: Path) -> None:
@@ -123,6 +200,13 @@ def test_a_dataset_in_the_form_of_squad_is_read_with_its_unanswerable_questions(
     assert read_questions(dataset(tmp_path / "squad_v2", *rows)) == [
         Question("a", "Q?", ("x",), context="It is x."),
         Question("b", "R?", context="It is x.", unanswerable=True),
+    ]
+
+
+def test_a_dataset_that_was_a_table_has_lists_as_text(tmp_path: Path) -> None:
+    row = {"id": "a", "question": "Q?", "answers": "['x', 'y']", "document_ids": "a.md|b.md", "contexts": "| z |"}
+    assert read_questions(dataset(tmp_path / "set", row)) == [
+        Question("a", "Q?", ("x", "y"), ("a.md", "b.md"), contexts=("| z |",))
     ]
 
 
