@@ -153,4 +153,5 @@ class Journal:
 
 def _lines(values: Mapping[str, Any]) -> bytes:
     lines = (json.dumps({"key": key, "value": value}, ensure_ascii=False) + "\n" for key, value in values.items())
-    return "".join(lines).encode()
+    # Half of a surrogate pair is written as the escape that JSON has for it: what was paid for is kept in any case.
+    return "".join(lines).encode(errors="backslashreplace")

@@ -193,6 +193,7 @@ class ExampleSettings(Settings):
     )
     round_trip_depth: Count = Field(4, description="a question must retrieve its passage among this many")
     max_concurrency: Count = Field(MAX_CONCURRENCY, description="most calls of an endpoint that are under way at once")
+    thinking: bool = Field(True, description="let models behind an endpoint think before they write; false asks not to")
     drop_personal: bool = Field(False, description="turn away questions and answers with personal data or secrets")
     blocked_words: str = Field("", description="file of words, one a line, that no question or answer may hold")
     language: Language = Field(
@@ -279,6 +280,9 @@ class TuneSettings(Settings):
 class EvaluateSettings(Settings):
     top_k: int = Field(3, ge=1, le=MAX_PASSAGES, description="passages retrieved for each question")
     max_new_tokens: Count = Field(96, description="longest answer, in tokens of the model")
+    thinking: bool = Field(
+        True, description="let models behind an endpoint think before they answer or judge; false asks them not to"
+    )
     bootstrap_samples: Count = Field(4000, description="resamples behind each interval")
     arms: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
         (), description="further arms: oracle, few-shot, or NAME=MODEL,CONTEXT (none, retrieved or oracle)"

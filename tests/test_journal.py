@@ -22,6 +22,17 @@ def test_what_was_noted_is_there_when_the_work_is_taken_up_again(tmp_path: Path)
         assert "d" not in journal
 
 
+def test_a_value_with_half_a_character_is_kept_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "work.jsonl"
+    value = {"text": "three \ud83d \x00 \U0001f6df \u2028"}
+    with Journal(path) as journal:
+        journal.add({"a": value, "b \udead": 1})
+    Journal(path).keep(lambda key: key == "a")
+    with Journal(path) as journal:
+        assert journal["a"] == value
+    path.read_text(encoding="utf-8")
+
+
 def test_wherever_a_kill_cuts_the_file_whole_lines_are_kept_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "work.jsonl"
     with Journal(path) as journal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,17 +10,10 @@ from raft.choices import parse_choice, tell_choices
 from raft.citations import check_citations
 from raft.evaluate.labels import labels_of
 from raft.evaluate.noting import Noted
-from raft.models.generator import Generation, is_unsure
+from raft.models.generator import Failure, Generation, is_unsure
+from raft.outputs import parse_answer
 from raft.progress import Progress
-from raft.prompts import (
-    Prompt,
-    PromptStyle,
-    WorkedExample,
-    closed_book_prompt,
-    few_shot_prompt,
-    parse_answer,
-    passages_prompt,
-)
+from raft.prompts import Prompt, PromptStyle, WorkedExample, closed_book_prompt, few_shot_prompt, passages_prompt
 from raft.types import Passage, Prediction, Question
 
 
@@ -53,6 +47,11 @@ class Respondent:
         self._model, self._min_confidence, self._hold_to_labels = model, min_confidence, hold_to_labels
         self._said: dict[Prompt, Generation] = {}
 
+    @property
+    def max_new_tokens(self) -> int:
+        """The longest answer that it may give."""
+        return self._model.max_new_tokens
+
     def answer(self, cases: Sequence[Case], progress: Progress, label: str) -> list[Prediction]:
         """One prediction a case, in the same order.
 
@@ -71,6 +70,11 @@ class Respondent:
         """Whether a content filter kept the answer to this case, which was asked before, from us."""
         return self._said[self._prompt(case)].held_back
 
+    def failures(self, cases: Sequence[Case]) -> Counter[Failure]:
+        """How many of these cases, which were asked before, got no answer, by the reason."""
+        said = (self._said[self._prompt(case)].failure for case in cases)
+        return Counter(failure for failure in said if failure is not None)
+
     def _prompt(self, case: Case) -> Prompt:
         labels = labels_of(case.question) if self._hold_to_labels else ()
         prompt = replace(case.prompt(self._model.style), choices=labels)
@@ -84,6 +88,10 @@ class Respondent:
             chosen = parse_choice(text, prompt.choices)
             text, held = (text, False) if chosen is None else (chosen, bool(held))
         parsed = parse_answer(text)
+        if generation.failure is not None:
+            # For people to read: without an answer it counts as wrong, and is no refusal.
+            text = generation.unused
+            parsed = parse_answer(text)._replace(answer="", abstained=False)
         passages = case.passages or ()
         checked = check_citations(parsed, passages)
         return Prediction(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypedDict
@@ -9,9 +10,10 @@ from typing import NamedTuple, TypedDict
 from raft.errors import ModelError
 from raft.evaluate.metrics import EXACT_MATCH, JUDGED
 from raft.evaluate.noting import Noted
-from raft.models.generator import Decoding
+from raft.models.generator import Decoding, Failure, Generation
+from raft.outputs import parse_judgement
 from raft.progress import Progress
-from raft.prompts import Prompt, judge_prompt, parse_judgement
+from raft.prompts import Prompt, judge_prompt
 from raft.recipe import MAX_CONCURRENCY
 from raft.types import Prediction, Question, Score
 
@@ -46,8 +48,9 @@ def judge_all(
     """Every answer to an answerable question judged right (1) or wrong (0).
 
     A refusal is wrong and an exact match right without asking. Where the judge failed, the question counts in no arm,
-    so that all arms are judged on the same questions. Equal answers to a question are judged once. Raises ModelError
-    where the judge fails on all of the first answers that it is asked about.
+    so that all arms are judged on the same questions. Equal answers to a question are judged once. Replies without a
+    verdict are told with their reason. Raises ModelError where the judge fails on all of the first answers that it is
+    asked about.
     """
     metrics = {(score.question_id, score.arm): score.metrics for score in scores}
     found: dict[tuple[str, str], float | None] = {}
@@ -64,11 +67,17 @@ def judge_all(
             prompt = judge_prompt(question.text, accepted, prediction.answer)
             asked.setdefault(prompt, []).append(key)
     failed = 0
+    reasons: Counter[Failure] = Counter()
     with progress.task("Judge answers", len(asked)) as advance:
-        for prompt, verdict in _verdicts(list(asked), judge):
+        for prompt, reply in _replies(list(asked), judge):
+            verdict = None if reply is None else _verdict(reply)
             failed += verdict is None
+            if verdict is None and reply is not None and reply.failure is not None:
+                reasons[reply.failure] += 1
             found |= dict.fromkeys(asked[prompt], None if verdict is None else float(verdict))
             advance(1)
+    for reason, count in reasons.items():
+        progress.note(f"evaluation: no verdict on {count} of {len(asked)} answers {_why(reason, judge)}")
     unjudged = {question_id for (question_id, _), verdict in found.items() if verdict is None}
     judged = []
     for score in scores:
@@ -79,13 +88,27 @@ def judge_all(
     return Judged(judged, len(asked), failed)
 
 
-def _verdicts(prompts: Sequence[Prompt], judge: Noted) -> Iterator[tuple[Prompt, bool | None]]:
+def _verdict(reply: Generation) -> bool | None:
+    """It is the first word: what is cut off behind it takes nothing away."""
+    return parse_judgement(reply.text or reply.unused)
+
+
+def _why(reason: Failure, judge: Noted) -> str:
+    thinks = reason in (Failure.STILL_THINKING, Failure.ONLY_THOUGHTS)
+    advice = "set evaluate.thinking to false" if thinks else "check evaluate.judge"
+    return f"({reason.told(judge.max_new_tokens)}): {advice}"
+
+
+def _replies(prompts: Sequence[Prompt], judge: Noted) -> Iterator[tuple[Prompt, Generation | None]]:
     for start, end in _spans(len(prompts)):
         chunk = prompts[start:end]
         said = _said(chunk, judge)
         if start == 0 and not said:
             raise ModelError(f"{judge.name} judged none of the first {len(chunk)} answers: check evaluate.judge")
-        yield from ((prompt, parse_judgement(said[prompt]) if prompt in said else None) for prompt in chunk)
+        reasons = [one.failure for one in said.values() if _verdict(one) is None and one.failure is not None]
+        if start == 0 and len(reasons) == _FIRST:
+            raise ModelError(f"{judge.name} judged none of the first {_FIRST} answers {_why(reasons[0], judge)}")
+        yield from ((prompt, said.get(prompt)) for prompt in chunk)
 
 
 def _spans(count: int) -> Iterator[tuple[int, int]]:
@@ -94,10 +117,10 @@ def _spans(count: int) -> Iterator[tuple[int, int]]:
     yield from ((start, min(start + _CHUNK, count)) for start in range(_FIRST, count, _CHUNK))
 
 
-def _said(prompts: Sequence[Prompt], judge: Noted) -> dict[Prompt, str]:
+def _said(prompts: Sequence[Prompt], judge: Noted) -> dict[Prompt, Generation]:
     """What the judge says to each; those on which it fails, found by halving, are left out."""
     try:
-        return {prompt: one.text for prompt, one in judge.write(prompts).items()}
+        return judge.write(prompts)
     except ModelError:
         half = len(prompts) // 2
         return _said(prompts[:half], judge) | _said(prompts[half:], judge) if half else {}

@@ -24,7 +24,7 @@ class Noted:
     def __init__(self, generator: Generator, identity: str, decoding: Decoding, journal: Journal | None) -> None:
         """identity: sha256 of the weights. journal: None for a model that keeps its answers itself."""
         self._generator, self._decoding, self._journal = generator, decoding, journal
-        self._work = hash_json([identity, versions(), asdict(decoding)])
+        self._work = hash_json([identity, versions(), decoding.recorded])
 
     @property
     def name(self) -> str:
@@ -35,6 +35,11 @@ class Noted:
     def style(self) -> PromptStyle:
         """The wording of the prompts that it expects."""
         return self._generator.style
+
+    @property
+    def max_new_tokens(self) -> int:
+        """The longest answer that it may give."""
+        return self._decoding.max_new_tokens
 
     @property
     def must_be_told(self) -> bool:
@@ -59,7 +64,7 @@ class Noted:
             else:
                 written = self._generator.generate(chunk, self._decoding, advance)
                 self._journal.add({key: asdict(one) for key, one in zip(keys, written, strict=True)})
-            said |= {prompt: Generation(**self._journal[key]) for prompt, key in zip(chunk, keys, strict=True)}
+            said |= {prompt: Generation.restored(self._journal[key]) for prompt, key in zip(chunk, keys, strict=True)}
         return said
 
     def _key(self, prompt: Prompt) -> str:

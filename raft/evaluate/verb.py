@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,14 +34,13 @@ from raft.evaluate.retrieval import CONSIDERED, SearchedInWays
 from raft.evaluate.robustness import DEPTH, Probes, Setting, Subject, Trial, judge, sample, summarise_trials, surface
 from raft.evaluate.summary import Ruler, Summary, summarise
 from raft.evaluate.taxonomy import Outcome
-from raft.examples.evidence import evidence_pools, find_oracle
 from raft.examples.rows import worked_examples
 from raft.journal import Journal
-from raft.models.generator import Decoding, Generator
+from raft.models.generator import Decoding, Failure, Generator
 from raft.models.weights import public_name
 from raft.progress import Progress, Silent
 from raft.prompts import WorkedExample
-from raft.questions import settle_evidence
+from raft.questions import EvidencePools, evidence_pools, find_oracle, settle_evidence
 from raft.types import Arm, Context, Document, Passage, Prediction, ScoredPassage
 
 
@@ -113,7 +113,8 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
         advance(len(plan.questions))
     ids = [question.id for question in plan.questions]
     found = {id_: tuple(hit.passage for hit in hits) for id_, hits in zip(ids, retrieved, strict=True)}
-    shown = Shown(found, _oracles(plan, index), worked)
+    pools = dict(zip(ids, evidence_pools(plan.questions, index.documents, index.passages), strict=True))
+    shown = Shown(found, _oracles(plan, pools), worked)
     subjects = _subjects(plan, index, shown.oracles)
     probes = surface(subjects, index.passages, max(2, settings.top_k), Random(seed))
     notes = out.absolute().with_name(f".{out.name}.journal.jsonl")
@@ -123,7 +124,7 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
         plan, predictions = _without(tried.held_back, plan, predictions, progress)
         retrieved = [hits for id_, hits in zip(ids, retrieved, strict=True) if id_ in plan.ids]
         by_id = {question.id: question for question in plan.questions}
-        evidence = Evidence(index.documents, {passage.id: passage for passage in index.passages})
+        evidence = Evidence(pools, {passage.id: passage for passage in index.passages})
         scores = score_all(
             by_id,
             predictions,
@@ -131,7 +132,8 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
         )
         judged_by: Judge | None = None
         if settings.judge:
-            second = asking.models.open(settings.judge, None, plan.inputs["judge"], JUDGEMENT)
+            decoding = replace(JUDGEMENT, thinking=settings.thinking)
+            second = asking.models.open(settings.judge, None, plan.inputs["judge"], decoding)
             judged = judge_all(by_id, predictions, scores, second, progress)
             scores = judged.scores
             judged_by = Judge(model=public_name(settings.judge), asked=judged.asked, failed=judged.failed)
@@ -155,7 +157,7 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
         summary["training"] = {plan.called(one.name): one.training for one in plan.contestants}
         further = {one.id: one for one in shown.oracles.values()}
         became = {(one.question_id, one.arm): str(outcome) for one, outcome in told}
-        record = Record(plan.questions, retrieved, predictions, scores, seen, further, became)
+        record = Record(plan.questions, retrieved, predictions, scores, seen, further, became, pools)
         _write(plan, record, _Rows(told, tried), summary, out)
         journal.finish()
     return Evaluation(summary, out)
@@ -174,12 +176,11 @@ def _worked(plan: Plan, examples: Path | None) -> tuple[WorkedExample, ...]:
     return tuple(worked_examples(examples / "train.jsonl", plan.settings.shots, asked, plan.seed))
 
 
-def _oracles(plan: Plan, index: Searchable) -> dict[str, Passage]:
+def _oracles(plan: Plan, pools: Mapping[str, EvidencePools]) -> dict[str, Passage]:
     """The passage that answers each question, by its id, where it is known; looked for only where an arm shows it."""
     if not plan.settings.robustness and not any(arm.context is Context.ORACLE for arm in plan.arms):
         return {}
-    pools = evidence_pools(plan.questions, index.documents, index.passages)
-    found = ((one.id, find_oracle(pool.passages, one)) for one, pool in zip(plan.questions, pools, strict=True))
+    found = ((one.id, find_oracle(pools[one.id].passages, one)) for one in plan.questions)
     return {id_: oracle for id_, oracle in found if oracle is not None}
 
 
@@ -220,7 +221,8 @@ class _Asking:
 def _predict(plan: Plan, shown: Shown, probes: Probes, asking: _Asking) -> tuple[list[Prediction], _Tried]:
     """All arms in their order, one model in memory at a time and each loaded once."""
     progress = asking.progress
-    decoding = Decoding(max_new_tokens=plan.settings.max_new_tokens, seed=plan.seed, weigh=True)
+    settings = plan.settings
+    decoding = Decoding(settings.max_new_tokens, seed=plan.seed, weigh=True, thinking=settings.thinking)
     by_arm: dict[str, list[Prediction]] = {}
     tried = _Tried()
     for entrant in plan.entrants:
@@ -228,7 +230,7 @@ def _predict(plan: Plan, shown: Shown, probes: Probes, asking: _Asking) -> tuple
         with progress.task(f"Load {entrant.base}{tuned}", 1) as advance:
             model = asking.models.open(entrant.base, entrant.folder, entrant.identity, decoding)
             advance(1)
-        respondent = Respondent(model, plan.settings.min_confidence, plan.settings.hold_to_labels)
+        respondent = Respondent(model, settings.min_confidence, settings.hold_to_labels)
         if plan.is_asked_elsewhere(entrant):
             name = plan.called(entrant.name)
             tried.elsewhere[name] = _elsewhere(name, plan, respondent, progress)
@@ -237,10 +239,19 @@ def _predict(plan: Plan, shown: Shown, probes: Probes, asking: _Asking) -> tuple
             by_arm[arm.name] = respondent.answer(cases, progress, f"Answer as {arm.name}")
             if lost := {case.question.id for case in cases if respondent.was_held_back(case)}:
                 tried.held_back[arm.name] = lost
+            _tell_failures(arm.name, respondent.failures(cases), respondent.max_new_tokens, progress)
             if probes and arm.context is Context.RETRIEVED and not arm.worked:
                 _try(arm, probes, respondent, tried, progress)
         del model, respondent
     return [prediction for arm in plan.arms for prediction in by_arm[arm.name]], tried
+
+
+def _tell_failures(name: str, failures: Mapping[Failure, int], max_new_tokens: int, progress: Progress) -> None:
+    """Say how many answers hold none, which count as wrong, with the reason and what to do about it."""
+    for failure, count in failures.items():
+        count_as = "answer counts" if count == 1 else "answers count"
+        why = failure.told(max_new_tokens)
+        progress.note(f"evaluation: {count} {count_as} as wrong for {name} ({why}): {failure.advice}")
 
 
 def _without(
@@ -275,6 +286,7 @@ def _elsewhere(name: str, plan: Plan, respondent: Respondent, progress: Progress
 
 def _try(arm: Arm, probes: Probes, respondent: Respondent, tried: _Tried, progress: Progress) -> None:
     """Ask one arm at every setting of the robustness surface."""
+    failures: Counter[Failure] = Counter()
     with progress.task(f"Vary the passages of {arm.name}", sum(map(len, probes.values()))) as advance:
         for setting, asked in probes.items():
             cases = [Case(arm.name, question, passages) for question, passages in asked]
@@ -284,7 +296,9 @@ def _try(arm: Arm, probes: Probes, respondent: Respondent, tried: _Tried, progre
                 tried.left_out.setdefault(arm.name, []).append(setting)
             else:
                 tried.trials += [judge(setting, one.question, text) for one, text in zip(cases, said, strict=True)]
+                failures += respondent.failures(cases)
             advance(len(cases))
+    _tell_failures(f"{arm.name} with other passages", failures, respondent.max_new_tokens, progress)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,11 +111,15 @@ class Spending:
 
 @dataclass(slots=True)
 class Calls:
-    """What a generator is given for its calls; the defaults keep nothing and limit nothing."""
+    """What a generator is given for its calls; the defaults keep nothing and limit nothing.
+
+    thinking: false where a model behind an endpoint is not to think, whatever its decoding says.
+    """
 
     journal: Journal | None = None
     spending: Spending = field(default_factory=Spending)
     max_concurrency: int = MAX_CONCURRENCY
+    thinking: bool = True
 
     def known(self, key: str, count: int = 1) -> Any | None:
         """What an earlier run wrote for the same `count` prompts, or None."""

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from raft.artifacts import hash_json
 from raft.choices import choice_schema
-from raft.errors import MissingExtraError, ModelError
+from raft.errors import MissingExtraError, ModelError, TooLongError
 from raft.models.calls import PAID, Calls, Tokens
+from raft.models.dialect import FORM, THINKING, Dialect, Refusal
 from raft.models.generator import Decoding, Generation
 from raft.models.pace import Pace
+from raft.models.replies import clean, error_status, parse_body, read_reply, without_old_thoughts
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle
 
@@ -40,9 +42,8 @@ _TRIES = 3
 _MAY_PASS = (408, 409, 425, 429)
 # Too much at once (RFC 6585, RFC 9110): asked again until the deadline, and less at once.
 _TOO_MUCH = (429, 503)
-_FORM = "response_format"
-# What servers say to a form of reply that they do not know.
-_UNKNOWN_FIELD = (400, 422)
+_NO_KEY = "none"
+_JSON = {"Content-Type": "application/json"}
 # What a server's own template may add to the two messages.
 _TEMPLATE_TOKENS = 64
 
@@ -59,7 +60,11 @@ def parse_endpoint(name: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call: its body, the key of all that decides its answer, and the rows that asked for it."""
+    """One call: its body, the key of all that decides its answer, and the rows that asked for it.
+
+    Neither body nor key depends on what the endpoint refuses (see `Dialect`), so that a resumed run finds what was paid
+    for.
+    """
 
     key: str
     body: Mapping[str, Any]
@@ -68,8 +73,12 @@ class Request:
     @property
     def most(self) -> Tokens:
         """The most that it can read and write: no token stands for less than a byte."""
-        length = sum(len(message["content"].encode()) for message in self.body["messages"])
-        return Tokens(length + _TEMPLATE_TOKENS, self.body["max_tokens"])
+        return Tokens(len(self.shown.encode(errors="replace")) + _TEMPLATE_TOKENS, self.body["max_tokens"])
+
+    @property
+    def shown(self) -> str:
+        """All that the model is shown."""
+        return "\n\n".join(message["content"] for message in self.body["messages"])
 
 
 def requests(name: str, prompts: Sequence[Prompt], decoding: Decoding) -> list[Request]:
@@ -91,6 +100,7 @@ def requests(name: str, prompts: Sequence[Prompt], decoding: Decoding) -> list[R
                 "top_p": decoding.top_p,
                 "seed": decoding.seed + turn,
                 **_form(choice_schema(prompt.choices) if prompt.choices else decoding.schema),
+                **({} if decoding.thinking else {THINKING: False}),
             }
             made[prompt, turn] = Request(PAID + hash_json([name, body]), body)
         made[prompt, turn].rows.append(row)
@@ -109,7 +119,7 @@ class EndpointGenerator:
         self._pace = Pace(calls.max_concurrency)
         # One for each call under way: a pool of connections that all share takes a third more of a core.
         self._idle: list[httpx.Client] = []
-        self._takes_schema = True
+        self._dialect = Dialect()
 
     @classmethod
     def from_name(cls, name: str, calls: Calls | None = None) -> EndpointGenerator:
@@ -120,7 +130,7 @@ class EndpointGenerator:
         except ImportError as error:
             raise MissingExtraError("a model behind an endpoint", "endpoints") from error
         # Servers on one's own machine need no key, but some insist on one.
-        key = os.environ.get(KEY_VARIABLE, "").strip() or "none"
+        key = os.environ.get(KEY_VARIABLE, "").strip() or _NO_KEY
         if not (key.isascii() and key.isprintable()):
             raise ModelError(f"{KEY_VARIABLE} holds characters that no key has: set it again")
         certificates = httpx.create_ssl_context()
@@ -137,9 +147,11 @@ class EndpointGenerator:
     ) -> list[Generation]:
         """One text a prompt, in the same order; what a content filter holds back is empty, and says so.
 
-        Raises LimitError at a limit of the calls, and ModelError for a fault that stays: what was answered until then
-        is in the journal.
+        So does a reply that holds no answer, such as one that was cut off, with its reason: it was paid for, and would
+        come out the same again. Raises LimitError at a limit of the calls, and ModelError for a fault that stays: what
+        was answered until then is in the journal.
         """
+        decoding = replace(decoding, thinking=decoding.thinking and self._calls.thinking)
         written: dict[int, Generation] = {}
 
         def done(request: Request, generation: Generation) -> None:
@@ -153,7 +165,8 @@ class EndpointGenerator:
             if known is None:
                 unknown.append(request)
             else:
-                done(request, Generation(**known))
+                generation = Generation.restored(known)
+                done(request, generation if "failure" in known else without_old_thoughts(generation, request.shown))
         stopped = threading.Event()
         with ThreadPoolExecutor(self._calls.max_concurrency) as pool:
             replies = {pool.submit(self._answer, request, stopped): request for request in unknown}
@@ -208,9 +221,10 @@ class EndpointGenerator:
         self._calls.spending.reserve(1, most)
         began, used = time.perf_counter(), Tokens(0, 0)
         try:
-            generation = self._generation(self._call(request, deadline), time.perf_counter() - began)
-            if _FORM in request.body:
-                generation = replace(generation, structured=self._takes_schema)
+            reply, sent = self._call(request, deadline)
+            generation = self._generation(reply, time.perf_counter() - began, request)
+            if FORM in request.body:
+                generation = replace(generation, structured=FORM in sent)
             self._calls.keep(request.key, asdict(generation))
             used = Tokens(
                 most.prompt if generation.prompt_tokens is None else generation.prompt_tokens,
@@ -223,36 +237,49 @@ class EndpointGenerator:
         finally:
             self._calls.spending.pay(most, used)
 
-    def _call(self, request: Request, deadline: float) -> Any:
-        """The body of one reply as plain values.
+    def _call(self, request: Request, deadline: float) -> tuple[Any, Mapping[str, Any]]:
+        """The body of one reply as plain values, and the call in the form that the endpoint accepted.
 
+        What the endpoint refuses is left out at once. Nothing was written then, so it costs neither a try nor money.
         Raises _PassingError for what may have passed at the next call, ModelError for what will not.
         """
+        while True:
+            sent = self._dialect.spoken(request.body)
+            status, headers, said = self._post(sent, deadline)
+            if 200 <= status < 300:
+                try:
+                    reply = parse_body(said)
+                except ValueError as error:
+                    raise _PassingError("its reply is not JSON") from error
+                wrong = error_status(reply)
+                if wrong is None:
+                    return reply, sent
+                status = wrong
+            refusal = Refusal(status, said)
+            if refusal.is_filtered:
+                return {"choices": [{"finish_reason": "content_filter"}]}, sent
+            if not self._dialect.learn(request.body, sent, refusal):
+                raise self._refusal(refusal, headers)
+
+    def _post(self, sent: Mapping[str, Any], deadline: float) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of what comes back. Raises _PassingError or ModelError where nothing does."""
         import httpx
 
-        asked_for_form = _FORM in request.body and self._takes_schema
-        body = request.body if asked_for_form else {name: request.body[name] for name in request.body if name != _FORM}
         timeout = min(_TIMEOUT_SECONDS, max(1.0, deadline - time.monotonic()))
+        # A lone surrogate in a question is sent as its JSON escape.
+        body = json.dumps(sent, ensure_ascii=False).encode(errors="backslashreplace")
         try:
             with (
                 self._client() as client,
-                client.stream("POST", self._url, json=body, timeout=timeout) as reply,
+                client.stream("POST", self._url, content=body, headers=_JSON, timeout=timeout) as reply,
             ):
-                said = _read(reply.iter_bytes(), deadline)
-                if reply.status_code in _UNKNOWN_FIELD and asked_for_form:
-                    self._takes_schema = False
-                    raise _PassingError(self._line(said.decode(errors="replace")), 0.0, refused=True)
-                if not reply.is_success:
-                    raise self._refusal(reply.status_code, reply.headers, said)
-                return json.loads(said)
+                return reply.status_code, reply.headers, _read(reply.iter_bytes(), deadline)
         except httpx.ConnectError as error:
             raise _PassingError(self._line(error), refused=True) from error
         except httpx.TransportError as error:
             raise _PassingError(self._line(error) or type(error).__name__) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ModelError(f"{self.name} failed ({self._line(error)}): check the endpoint") from error
-        except ValueError as error:
-            raise _PassingError("its reply is not JSON") from error
 
     @contextmanager
     def _client(self) -> Iterator[httpx.Client]:
@@ -266,32 +293,38 @@ class EndpointGenerator:
         finally:
             self._idle.append(client)
 
-    def _refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> Exception:
+    def _refusal(self, refusal: Refusal, headers: Mapping[str, str]) -> Exception:
         """What a reply that is no success means."""
+        status = refusal.status
         if 300 <= status < 400:
             return ModelError(f"{self.name} sends on to another place, which is not followed: name that URL itself")
-        said = self._line(f"status {status}: {body.decode(errors='replace')}")
+        said = self._line(f"status {status}: {refusal.said.decode(errors='replace')}")
+        if refusal.is_too_long:
+            return TooLongError(
+                f"{self.name} refused ({said}): the prompt does not fit the model's context: show fewer passages "
+                "(top_k, num_distractors) or index smaller ones (passage_tokens)"
+            )
         if status in _MAY_PASS or status >= 500:
             return _PassingError(said, _wait(headers), refused=True, too_much=status in _TOO_MUCH)
-        return ModelError(f"{self.name} refused ({said}): check the model's name and {KEY_VARIABLE}")
+        advice = "check the model's name and what its server takes"
+        if refusal.is_about_key:
+            advice = f"set {KEY_VARIABLE}" if self._key == _NO_KEY else f"check the key in {KEY_VARIABLE}"
+        elif status == 402:
+            advice = "check the credit of its account"
+        elif status in (404, 405):
+            advice = "check the model's name and the URL"
+        return ModelError(f"{self.name} refused ({said}): {advice}")
 
-    def _generation(self, reply: Any, seconds: float) -> Generation:
-        choices = reply.get("choices") if isinstance(reply, dict) else None
-        choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-        message = choice.get("message")
-        text = message.get("content") if isinstance(message, dict) else None
-        # It would be held back again. What stands there until then is cut off anywhere.
-        held_back = choice.get("finish_reason") == "content_filter"
-        if not held_back and not isinstance(text, str):
-            raise _PassingError("its reply holds no text")
-        usage = reply.get("usage")
-        counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")] if isinstance(usage, dict) else []
-        prompt, new = (count if isinstance(count, int) else None for count in (*counts, None, None)[:2])
-        return Generation("" if held_back else str(text), seconds, prompt, new, held_back=held_back)
+    def _generation(self, reply: Any, seconds: float, request: Request) -> Generation:
+        try:
+            return read_reply(reply, seconds, request.shown)
+        except ValueError as error:
+            raise _PassingError(self._line(error)) from error
 
     def _line(self, said: object) -> str:
         # Some servers repeat the key that they refuse.
-        return " ".join(str(said).replace(self._key, "***").split())[:200]
+        text = clean(str(said))
+        return " ".join((text if self._key == _NO_KEY else text.replace(self._key, "***")).split())[:200]
 
 
 def _form(schema: str | None) -> dict[str, Any]:
@@ -299,7 +332,7 @@ def _form(schema: str | None) -> dict[str, Any]:
     if schema is None:
         return {}
     return {
-        _FORM: {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": json.loads(schema)}}
+        FORM: {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": json.loads(schema)}}
     }
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from raft.errors import ModelError
 from raft.models.weights import is_endpoint
@@ -22,6 +23,7 @@ class Decoding:
     """How to write: greedy at temperature 0, sampled above it. weigh: tell how likely each text was to the model.
 
     schema: JSON Schema, as text, that a back-end holds the output to where it can; the prompt asks for that form too.
+    thinking: False asks a model behind an endpoint not to think first; True leaves that to its server.
     """
 
     max_new_tokens: int = 96
@@ -30,6 +32,39 @@ class Decoding:
     seed: int = 0
     weigh: bool = False
     schema: str | None = None
+    thinking: bool = True
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """All of it, for the keys of journals; `thinking` only where it is off, so that older keys still match."""
+        said = asdict(self)
+        if self.thinking:
+            del said["thinking"]
+        return said
+
+
+class Failure(StrEnum):
+    """Why a reply holds no answer, in words that stand in brackets."""
+
+    CUT_OFF = "cut off at max_new_tokens"
+    STILL_THINKING = "cut off at max_new_tokens while the model was thinking"
+    ONLY_THOUGHTS = "thoughts without an answer"
+    DECLINED = "the model declined to answer"
+    CALLED_TOOL = "a tool call instead of an answer"
+    NO_TEXT = "no text"
+
+    def told(self, max_new_tokens: int) -> str:
+        """The reason with the limit that the reply had."""
+        return self.value.replace("max_new_tokens", f"max_new_tokens {max_new_tokens}")
+
+    @property
+    def advice(self) -> str:
+        """What to do about it in an evaluation, a query or a server."""
+        if self is Failure.CUT_OFF:
+            return "raise evaluate.max_new_tokens"
+        if self is Failure.STILL_THINKING:
+            return "raise evaluate.max_new_tokens, or set evaluate.thinking to false"
+        return "set evaluate.thinking to false" if self is Failure.ONLY_THOUGHTS else "ask another model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +75,8 @@ class Generation:
     the temperature (of a question that `mini` writes, of the question without its answer); None where it was not asked
     for or the back-end does not tell it. structured: whether it was held to the schema of its decoding or the choices
     of its prompt; None where there are none, or the back-end knows none. held_back: a content filter kept the text from
-    us, which is then empty.
+    us, which is then empty. failure: why there is no answer, where the text is empty for that. unused: what was written
+    all the same, such as the words before a cut, for people to read; never thoughts.
     """
 
     text: str
@@ -50,6 +86,16 @@ class Generation:
     likelihood: float | None = None
     structured: bool | None = None
     held_back: bool = False
+    failure: Failure | None = None
+    unused: str = ""
+
+    @classmethod
+    def restored(cls, known: Mapping[str, Any]) -> Generation:
+        """What a journal holds of one. Fields that another version of raft added are left out."""
+        values = {one.name: known[one.name] for one in fields(cls) if one.name in known}
+        if failure := values.get("failure"):
+            values["failure"] = Failure(failure) if failure in set(Failure) else Failure.NO_TEXT
+        return cls(**values)
 
 
 def confidence(likelihood: float) -> float:

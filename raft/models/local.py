@@ -199,7 +199,7 @@ class LocalGenerator:
             return self._paid(groups, prompts, decoding)
         asked = [[group.turn, *group.ids] for group in groups]
         before = random_state(device).numpy().tobytes() if decoding.temperature > 0 else b""
-        work = [*self._identity, versions(), asdict(decoding), asked, hashlib.sha256(before).hexdigest()]
+        work = [*self._identity, versions(), decoding.recorded, asked, hashlib.sha256(before).hexdigest()]
         if any(prompt.choices for prompt in prompts):
             work.append([prompt.choices for prompt in prompts])
         key = hash_json(work)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from raft.citations import CheckedAnswer, check_citations
-from raft.errors import InputError
+from raft.errors import InputError, ModelError
 from raft.models.generator import Decoding, Generator, is_unsure, load_generator
 from raft.models.tuned import check_tuned, read_tuned
-from raft.prompts import ANSWER, REFUSAL, parse_answer, passages_prompt
+from raft.outputs import parse_answer
+from raft.prompts import ANSWER, REFUSAL, passages_prompt
 from raft.recipe import MAX_PASSAGES, EvaluateSettings
 from raft.types import Passage, ScoredPassage
 
@@ -101,7 +102,8 @@ class Answerer:
         """Answer from the `top_k` best passages (by default as many as in the settings).
 
         Where the model is less sure than `min_confidence` in the settings, the answer is a refusal. Raises InputError
-        where the question is empty or too long, ModelError where the prompt does not fit the model.
+        where the question is empty or too long, ModelError where the prompt does not fit the model or its reply holds
+        no answer, such as one that was cut off.
         """
         question = check_question(question)
         if top_k is None:
@@ -112,9 +114,14 @@ class Answerer:
         found = tuple(self._index.retrieve([question], top_k)[0])
         passages = [scored.passage for scored in found]
         prompt = passages_prompt(question, passages, self._generator.style)
-        limit = self._settings.min_confidence
-        decoding = Decoding(max_new_tokens=self._settings.max_new_tokens, weigh=limit > 0)
+        limit, room = self._settings.min_confidence, self._settings.max_new_tokens
+        decoding = Decoding(max_new_tokens=room, weigh=limit > 0, thinking=self._settings.thinking)
         written = self._generator.generate([prompt], decoding)[0]
+        if written.held_back:
+            raise ModelError(f"{self.model_name} gave no answer (a content filter held it back): ask in other words")
+        if written.failure is not None:
+            why = written.failure
+            raise ModelError(f"{self.model_name} gave no answer ({why.told(room)}): {why.advice}")
         parsed = parse_answer(written.text)
         if is_unsure(written.likelihood, limit):
             parsed = parse_answer(f"{ANSWER} {REFUSAL}")

@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_endpoint import Endpoint, last_words, serving
+from chat_endpoint import Endpoint, completion, last_words, serving
+from listening import Listener
 
+from raft.artifacts import read_jsonl
 from raft.errors import ModelError
+from raft.evaluate import Loaders, evaluate
 from raft.evaluate.answering import Case, Respondent
 from raft.evaluate.judging import JUDGEMENT, judge_all
 from raft.evaluate.metrics import score_all
 from raft.evaluate.noting import Models
 from raft.journal import Journal
-from raft.models.generator import Decoding, Generation
+from raft.models.generator import Decoding, Failure, Generation
 from raft.progress import Silent
-from raft.prompts import ANSWER, Prompt
+from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE, Prompt
 from raft.types import Prediction, Question
 
 CASES = [Case("ours", Question(f"q{n}", f"Which pier is number {n}?", ("none",)), None) for n in range(90)]
@@ -184,3 +187,86 @@ def test_an_evaluation_says_which_arms_were_held_to_labels(world: Any, tmp_path:
     none, report = run(tmp_path / "open")
     assert none == {}
     assert "decoding held" not in report
+
+
+def behind(endpoint: Endpoint, world: Any, out: Path, **changes: Any) -> tuple[Any, list[str], list[dict[str, Any]]]:
+    """An evaluation of a model behind the endpoint: its summary, its notes, and the answers of rag."""
+    settings, listener = world.settings.model_copy(update=changes), Listener()
+    contest = world.contest(models={}, base_model=endpoint.name, settings=settings)
+    made = evaluate(contest, out, listener, Loaders(world.open_index))
+    rows = [row for _, row in read_jsonl(out / "predictions.jsonl") if row["arm"] == "rag"]
+    return made.summary, listener.notes, rows
+
+
+def test_half_an_emoji_in_every_reply_ends_no_evaluation(endpoint: Endpoint, world: Any, tmp_path: Path) -> None:
+    endpoint.rule = lambda body: f"{ANSWER} red \ud83d"
+    summary, notes, rows = behind(endpoint, world, tmp_path / "evaluation")
+    assert {row["answer"] for row in rows} == {"red \ufffd"}
+    assert summary["questions"] == 10
+    assert [note for note in notes if "count" in note] == []
+
+
+def test_labels_with_half_an_emoji_beside_them_are_read(endpoint: Endpoint, tmp_path: Path) -> None:
+    endpoint.rule = lambda body: r'{"quotes": "\ud83d", "answer": "yes"}' if "Is" in last_words(body) else "\x00"
+    assert labelled(endpoint, tmp_path / "journal")[0] == (f"\ufffd {ANSWER} yes", True)
+    assert "\ufffd" in (tmp_path / "journal").read_text(encoding="utf-8")
+
+
+def test_answers_that_were_cut_off_count_as_wrong_in_their_form_and_are_told(
+    endpoint: Endpoint, world: Any, tmp_path: Path
+) -> None:
+    quoted = f"[1] {BEGIN_QUOTE}Pier 0 {END_QUOTE} {ANSWER} red, as"
+    endpoint.faults = [(200, completion(quoted, "length"))] * 20
+    summary, notes, rows = behind(endpoint, world, tmp_path / "evaluation", max_new_tokens=64)
+    told = "count as wrong for {} (cut off at max_new_tokens 64): raise evaluate.max_new_tokens"
+    assert [note for note in notes if "wrong" in note] == [
+        f"evaluation: 10 answers {told.format(arm)}" for arm in ("base", "rag")
+    ]
+    assert summary["arms"]["rag"]["f1"]["mean"] == summary["arms"]["rag"]["refused"]["mean"] == 0
+    assert {(row["answer"], row["abstained"], row["text"]) for row in rows} == {("", False, quoted)}
+    assert {row["outcome"] for _, row in read_jsonl(tmp_path / "evaluation" / "outcomes.jsonl")} == {"format"}
+    (quote,) = next(row for row in rows if row["question_id"] == "q0")["quotes"]
+    assert quote["text"] == "Pier 0"
+
+
+@pytest.mark.parametrize(
+    "thoughts", ["<think>\nOkay, the lamp", f"<think>\nThe form is {ANSWER} and the answer. red", None]
+)
+def test_thoughts_are_never_an_answer_in_an_evaluation(
+    endpoint: Endpoint, world: Any, tmp_path: Path, thoughts: str | None
+) -> None:
+    cut = completion(thoughts, "length")
+    cut["choices"][0]["message"]["reasoning_content"] = "" if thoughts else "Okay, the lamp is red"
+    endpoint.faults = [(200, cut)] * 20
+    summary, notes, rows = behind(endpoint, world, tmp_path / "evaluation")
+    assert {(row["answer"], row["text"]) for row in rows} == {("", "")}
+    assert summary["arms"]["rag"]["f1"]["mean"] == 0
+    assert (
+        "while the model was thinking): raise evaluate.max_new_tokens, or set evaluate.thinking to false" in notes[-1]
+    )
+
+
+def test_models_and_judge_are_asked_not_to_think_where_the_setting_says_so(
+    endpoint: Endpoint, world: Any, tmp_path: Path
+) -> None:
+    endpoint.rule = lambda body: f"{ANSWER} reddish"
+    behind(endpoint, world, tmp_path / "usual", judge=endpoint.name)
+    assert all("reasoning_effort" not in body for body in endpoint.asked)
+    endpoint.asked.clear()
+    endpoint.rule = lambda body: "INCORRECT" if body["max_tokens"] == 16 else f"{ANSWER} reddish"
+    behind(endpoint, world, tmp_path / "silent", judge=endpoint.name, thinking=False)
+    assert {body["max_tokens"] for body in endpoint.asked} == {16, 96}
+    assert all(body["reasoning_effort"] == "none" for body in endpoint.asked)
+
+
+def test_failures_of_a_model_on_this_machine_come_back_from_its_journal(tmp_path: Path, world: Any) -> None:
+    """A back-end of the user's own may have them too."""
+    model = world.load("mini", None)
+    model.generate = lambda prompts, *_: [Generation("", 0.1, failure=Failure.CUT_OFF, unused="re")] * len(prompts)
+    for _ in range(2):
+        with Journal(tmp_path / "journal") as journal:
+            noted = Models(journal, lambda *_: model).open("mini", None, "id", Decoding())
+            respondent = Respondent(noted)
+            (said,) = respondent.answer(CASES[:1], Silent(), "")
+            assert (said.text, said.answer, respondent.failures(CASES[:1])) == ("re", "", {Failure.CUT_OFF: 1})
+        model.generate = None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from listening import Listener
 
 from raft.artifacts import read_jsonl, read_manifest
 from raft.errors import InputError, ModelError
@@ -14,9 +15,10 @@ from raft.evaluate import Loaders, evaluate
 from raft.evaluate.judging import JUDGEMENT, judge_all
 from raft.evaluate.metrics import score_all
 from raft.evaluate.noting import Noted
-from raft.models.generator import Decoding, Generation
+from raft.models.generator import Decoding, Failure, Generation
+from raft.outputs import parse_judgement
 from raft.progress import Advance, Progress, Silent
-from raft.prompts import Prompt, PromptStyle, parse_judgement
+from raft.prompts import Prompt, PromptStyle
 from raft.types import Prediction, Question
 
 
@@ -86,6 +88,37 @@ def test_where_the_judge_fails_the_question_is_judged_in_no_arm(fault: str) -> N
 def test_a_judge_that_never_answers_is_an_error() -> None:
     with pytest.raises(ModelError, match=r"judge judged none of the first 1 answers: check evaluate\.judge"):
         judged([said("q0", "rag", "broken")], RuleJudge(lenient))
+
+
+@dataclass
+class CutJudge(RuleJudge):
+    """Is cut off after the words of its rule, or while it thinks, where that says nothing."""
+
+    def generate(
+        self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
+    ) -> list[Generation]:
+        said = [self.rule(prompt.user[-1].text) for prompt in prompts]
+        why = [Failure.CUT_OFF if text else Failure.STILL_THINKING for text in said]
+        return [Generation("", 0.1, failure=one, unused=text or "") for one, text in zip(why, said, strict=True)]
+
+
+def test_a_verdict_is_the_first_word_even_where_the_rest_was_cut_off() -> None:
+    predictions = [said("q0", "rag", "reddish"), said("q1", "rag", "blue"), said("q2", "rag", "broken")]
+    listener = Listener()
+    judge = Noted(CutJudge(lenient), "id", JUDGEMENT, None)
+    found = judge_all(QUESTIONS, predictions, score_all(QUESTIONS, predictions), judge, listener)
+    values = [one.metrics.get("judged_correct") for one in found.scores]
+    assert (values, found.asked, found.failed) == ([1, 0, None], 3, 1)
+    why = "(cut off at max_new_tokens 16 while the model was thinking): set evaluate.thinking to false"
+    assert listener.notes == [f"evaluation: no verdict on 1 of 3 answers {why}"]
+
+
+def test_a_judge_that_thinks_over_all_of_the_first_answers_is_an_error_with_what_to_set() -> None:
+    questions = {f"q{n}": Question(f"q{n}", "Which colour?", ("red",)) for n in range(40)}
+    predictions = [said(id_, "rag", f"reddish {id_}") for id_ in questions]
+    judge = Noted(CutJudge(lambda answer: None), "id", JUDGEMENT, None)
+    with pytest.raises(ModelError, match=r"none of the first 16 answers .*: set evaluate\.thinking to false"):
+        judge_all(questions, predictions, score_all(questions, predictions), judge, Silent())
 
 
 @pytest.mark.parametrize(

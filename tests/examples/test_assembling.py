@@ -21,8 +21,9 @@ from raft.examples.rows import read_rows
 from raft.models.generator import Decoding, Generation
 from raft.models.local import load_model
 from raft.models.tokens import load_codec
+from raft.outputs import parse_answer
 from raft.progress import Advance
-from raft.prompts import Prompt, PromptStyle, joined, parse_answer, plain_target, shown_texts
+from raft.prompts import Prompt, PromptStyle, joined, plain_target, shown_texts
 from raft.recipe import DistractorMix, ExampleSettings, NoOracle
 from raft.text import contains_answer
 from raft.tune.training import encode_rows

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from raft.examples.assembling import plan_rows
 from raft.examples.composing import Candidate, Reason, compose, which_show_their_oracle
 from raft.examples.distractors import Pool, choose_distractors
-from raft.prompts import REFUSAL, parse_answer
+from raft.outputs import parse_answer
+from raft.prompts import REFUSAL
 from raft.recipe import ExampleSettings, NoOracle
 from raft.text import contains_answer
 from raft.types import DistractorKind, Example, ExampleKind, Passage, Question

@@ -16,7 +16,7 @@ from raft.examples import examples_fingerprint, generate_examples
 from raft.examples.asking import round_trip, write_questions
 from raft.examples.splitting import tuned_documents
 from raft.index import Index
-from raft.models.generator import Decoding, Generation
+from raft.models.generator import Decoding, Failure, Generation
 from raft.progress import Advance, Silent
 from raft.prompts import Prompt, PromptStyle, joined, plain_target, question_target
 from raft.recipe import ExampleSettings
@@ -443,15 +443,28 @@ def test_one_class_that_holds_too_much_is_told_and_dropped_on_request(notes_inde
 
 
 class Silenced(Drafter):
-    """A writer all of whose words a content filter keeps back."""
+    """A writer all of whose replies come to one thing that is no question."""
+
+    made = Generation("", 0.0)
 
     def _draft(self, prompt: str, row: int) -> Generation:
-        return Generation("", 0.0, held_back=True)
+        return self.made
 
 
-def test_what_a_content_filter_holds_back_is_listed_with_that_reason() -> None:
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (Generation("", 0.0, held_back=True), "the model's content filter held it back"),
+        (Generation("", 0.0, failure=Failure.CUT_OFF), "the model's reply was cut off before it was complete"),
+        (Generation("", 0.0, failure=Failure.STILL_THINKING), "the model's reply was cut off while it was thinking"),
+        (Generation("", 0.0, failure=Failure.ONLY_THOUGHTS), "the model's reply holds no answer"),
+        (Generation("", 0.0), "not in the form that was asked for"),
+    ],
+)
+def test_a_reply_without_a_question_is_listed_with_its_reason(made: Generation, reason: str) -> None:
     passage = Passage("p", "d", "", "Three words more: alpha beta gamma", 0, 34)
-    settings = ExampleSettings(questions_per_passage=1)
-    kept, rejected = write_questions([passage], Silenced(0.0, 0.0), settings, 0, Silent())
+    settings, writer = ExampleSettings(questions_per_passage=1), Silenced(0.0, 0.0)
+    writer.made = made
+    kept, rejected = write_questions([passage], writer, settings, 0, Silent())
     assert not kept
-    assert {str(reason) for _, _, reason in rejected} == {"the model's content filter held it back"}
+    assert {str(found) for _, _, found in rejected} == {reason}

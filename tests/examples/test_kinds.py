@@ -15,8 +15,9 @@ from raft.examples import generate_examples
 from raft.examples.composing import Reason
 from raft.examples.kinds import follows_instructions, write_kinds
 from raft.models.generator import Decoding, Generation
+from raft.outputs import parse_json_question
 from raft.progress import Advance, Silent
-from raft.prompts import Prompt, PromptStyle, ask_kind_prompt, joined, parse_json_question, plain_target
+from raft.prompts import Prompt, PromptStyle, ask_kind_prompt, joined, plain_target
 from raft.recipe import ExampleSettings
 from raft.types import Passage, QuestionKind
 

@@ -17,6 +17,7 @@ import pytest
 from raft.artifacts import Stage, verified
 from raft.errors import InputError, LimitError
 from raft.examples import generate_examples
+from raft.examples.verb import estimate_examples
 from raft.index import build_index
 from raft.journal import Journal
 from raft.models.calls import Limits
@@ -255,3 +256,13 @@ def test_a_model_on_this_machine_that_was_stopped_writes_on_to_the_same_words(
     }
     assert len(without_time["whole"]) > 3
     assert without_time["whole"] == without_time["stopped"]
+
+
+def test_no_call_asks_for_thoughts_where_the_setting_says_so_and_the_estimate_knows_what_is_kept(
+    clerk: Clerk, notes_index: Path, tmp_path: Path
+) -> None:
+    silent = clerk.settings.model_copy(update={"thinking": False})
+    generate_examples(notes_index, tmp_path / "out", settings=silent)
+    assert clerk.asked and all(json.loads(body)["reasoning_effort"] == "none" for body in clerk.asked)
+    assert estimate_examples(notes_index, tmp_path / "out", settings=silent).known > 0
+    assert estimate_examples(notes_index, tmp_path / "out", settings=clerk.settings).known == 0

@@ -16,6 +16,7 @@ from raft.models.choosing import FreeForm, likeliest, spellings
 from raft.models.generator import Decoding, Generation, Generator, load_generator
 from raft.models.local import LocalGenerator
 from raft.models.tokens import encode_segments, load_tokenizer
+from raft.outputs import parse_answer
 from raft.prompts import (
     ANSWER,
     BEGIN_QUOTE,
@@ -25,7 +26,6 @@ from raft.prompts import (
     PromptStyle,
     Segment,
     closed_book_prompt,
-    parse_answer,
     passages_prompt,
 )
 from raft.types import ShownPassage

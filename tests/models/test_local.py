@@ -9,7 +9,8 @@ import torch
 
 from raft.errors import ModelError
 from raft.models.generator import Decoding, Generator, load_generator
-from raft.prompts import PromptStyle, ask_prompt, closed_book_prompt, parse_answer, passages_prompt
+from raft.outputs import parse_answer
+from raft.prompts import PromptStyle, ask_prompt, closed_book_prompt, passages_prompt
 from raft.types import ShownPassage
 
 QUESTIONS = ["What stops at 36 bar?", "Who?", "When did the Tessaly run aground near Hask Landing?", "Who?"]

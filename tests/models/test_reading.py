@@ -25,12 +25,12 @@ from raft.models.mini.reading import (
     pairs_of,
     reading_loss,
 )
+from raft.outputs import parse_answer
 from raft.prompts import (
     REFUSAL,
     CitedQuote,
     WorkedExample,
     few_shot_prompt,
-    parse_answer,
     passages_prompt,
     plain_target,
     reasoned_target,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from raft.models.generator import Decoding, Generation
+from raft.models.generator import Decoding, Failure, Generation
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle
 from raft.query import Answerer
@@ -43,13 +43,18 @@ class ScriptedModel:
     style: PromptStyle = PromptStyle.COMPACT
     prompts: list[Prompt] = field(default_factory=list)
     likelihood: float | None = None
+    failure: Failure | None = None
+    held_back: bool = False
+    decodings: list[Decoding] = field(default_factory=list)
 
     def generate(
         self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
     ) -> list[Generation]:
         self.prompts += prompts
+        self.decodings.append(decoding)
         likelihood = self.likelihood if decoding.weigh else None
-        return [Generation(self.text, 0.01, 30, 9, likelihood) for _ in prompts]
+        made = Generation(self.text, 0.01, 30, 9, likelihood, held_back=self.held_back, failure=self.failure)
+        return [made for _ in prompts]
 
 
 @pytest.fixture

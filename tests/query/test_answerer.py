@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from raft.display import print_answer
 from raft.errors import InputError, ModelError
+from raft.models.generator import Failure
 from raft.prompts import REFUSAL
 from raft.query import Answer, Answerer
 from raft.query.answerer import CitedSource
@@ -132,3 +133,39 @@ def test_a_quote_that_runs_over_a_line_is_printed_on_one(capsys: pytest.CaptureF
         '  "seven crowns for each metre"',
         "    fees.md, characters 4 to 33",
     ]
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (Failure.CUT_OFF, "(cut off at max_new_tokens 64): raise evaluate.max_new_tokens"),
+        (
+            Failure.STILL_THINKING,
+            "(cut off at max_new_tokens 64 while the model was thinking): raise evaluate.max_new_tokens, or set "
+            "evaluate.thinking to false",
+        ),
+        (Failure.ONLY_THOUGHTS, "(thoughts without an answer): set evaluate.thinking to false"),
+        (Failure.DECLINED, "(the model declined to answer): ask another model"),
+        (Failure.CALLED_TOOL, "(a tool call instead of an answer): ask another model"),
+        (Failure.NO_TEXT, "(no text): ask another model"),
+    ],
+)
+def test_a_reply_without_an_answer_is_an_error_that_says_why_and_what_to_do(
+    model: Any, answering: Any, failure: Failure, message: str
+) -> None:
+    model.text, model.failure = "", failure
+    with pytest.raises(ModelError) as caught:
+        answering(EvaluateSettings(max_new_tokens=64)).answer("Tea?")
+    assert str(caught.value) == f"scripted gave no answer {message}"
+
+
+def test_an_answer_that_a_content_filter_held_back_is_an_error(answerer: Answerer, model: Any) -> None:
+    model.held_back = True
+    with pytest.raises(ModelError, match="a content filter held it back"):
+        answerer.answer("Tea?")
+
+
+def test_a_model_is_asked_not_to_think_where_the_setting_says_so(model: Any, answering: Any) -> None:
+    answering(EvaluateSettings()).answer("Tea?")
+    answering(EvaluateSettings(thinking=False)).answer("Tea?")
+    assert [one.thinking for one in model.decodings] == [True, False]

@@ -19,7 +19,10 @@ def last_words(body: dict[str, Any]) -> str:
 
 @dataclass
 class Endpoint:
-    """Answers with `faults` first, each a status and a body, then with what its rule makes of the call."""
+    """Answers with `faults` first, each a status and a body, then with what its rule makes of the call.
+
+    refused: a field of the call with what is said to any call that has it.
+    """
 
     url: str = ""
     faults: list[tuple[int, dict[str, Any] | bytes]] = field(default_factory=list)
@@ -28,6 +31,7 @@ class Endpoint:
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: set[str | None] = field(default_factory=set)
     rule: Callable[[dict[str, Any]], str] = last_words
+    refused: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -63,6 +67,7 @@ def serving(state: Endpoint) -> Iterator[Endpoint]:
                 state.asked.append(body)
                 state.keys.add(self.headers["Authorization"])
                 fault = state.faults.pop(0) if state.faults else None
+                fault = fault or next((said for name, said in state.refused.items() if name in body), None)
             status, reply = fault or (200, completion(state.rule(body)))
             raw = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
             self.send_response(status)

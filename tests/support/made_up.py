@@ -12,7 +12,8 @@ from raft.evaluate.browse import Record
 from raft.evaluate.metrics import score_all
 from raft.evaluate.report import Provenance
 from raft.evaluate.summary import Ruler, Summary, summarise
-from raft.prompts import PromptStyle, closed_book_prompt, parse_answer, passages_prompt
+from raft.outputs import parse_answer
+from raft.prompts import PromptStyle, closed_book_prompt, passages_prompt
 from raft.recipe import EvaluateSettings
 from raft.types import Passage, Prediction, Question, QuestionSource, ScoredPassage
 
