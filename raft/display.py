@@ -103,11 +103,14 @@ def print_summary(summary: Summary, folder: Path, *, as_json: bool) -> None:
     from rich.table import Table
 
     from raft.evaluate import comparison_table
+    from raft.evaluate.metrics import F1
+    from raft.evaluate.parts import origin
 
     (arm, f1, *others), *rows = comparison_table(summary)
-    # Without an edge, and with one word a line in the headings, the widest numbers fit a terminal of 80 columns.
-    table = Table(title=f"{summary['questions']} questions, the same for every arm", box=SIMPLE_HEAD, show_edge=False)
-    for heading in (arm, f1, *(name.replace(" ", "\n") for name in others)):
+    # Without edges, and with headings of two lines, the widest numbers fit a terminal of 80 columns.
+    title = f"{summary['questions']} questions, the same for every arm"
+    table = Table(title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in (arm, f1, *(name.replace(" ", "\n", 1) for name in others)):
         table.add_column(heading)
     for row in rows:
         table.add_row(*row)
@@ -115,6 +118,8 @@ def print_summary(summary: Summary, folder: Path, *, as_json: bool) -> None:
     console.print(table)
     for comparison in summary["comparisons"]:
         console.print(f"- {comparison['verdict']}", highlight=False, markup=False, soft_wrap=True)
+        if comparison["metric"] == F1.name and (where := origin(comparison)):
+            console.print(f"  {where}", highlight=False, markup=False, soft_wrap=True)
     for cost in summary["forgetting"]["models"].values() if "forgetting" in summary else ():
         console.print(f"- {cost['verdict']}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"report: {folder / 'report.html'}", highlight=False, markup=False, soft_wrap=True)

@@ -101,6 +101,72 @@ class Forest:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What the `n` questions of one class add to a difference, as text: rounded to add up, and the interval below it.
+
+    mean: the same as a number. is_refusal: whether one of the arms refused these questions.
+    """
+
+    label: str
+    n: int
+    text: str
+    interval: str
+    mean: float
+    is_refusal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The difference of arm `a` minus arm `b` as the sum of its shares; `text` is its mean, rounded."""
+
+    a: str
+    b: str
+    text: str
+    mean: float
+    shares: Sequence[Share]
+
+    @property
+    def segments(self) -> list[tuple[float, float, bool]]:
+        """Each share as a piece of a bar, with its two ends: gains to the right of zero, losses to the left."""
+        pieces = []
+        gained = lost = 0.0
+        for share in self.shares:
+            if share.mean > 0:
+                pieces.append((gained, gained + share.mean, share.is_refusal))
+                gained += share.mean
+            elif share.mean < 0:
+                pieces.append((lost + share.mean, lost, share.is_refusal))
+                lost += share.mean
+        return pieces
+
+    @property
+    def scale(self) -> Scale:
+        """From the left end of the bar to its right one, so that it is as wide as can be."""
+        ends = [end for left, right, _ in self.segments for end in (left, right)] or [-1.0, 1.0]
+        return Scale("", (min(ends), max(ends)))
+
+    @property
+    def summary(self) -> str:
+        """All of it in one line."""
+        shares = ", ".join(f"{share.label} {share.text}" for share in self.shares)
+        return f"{self.a} less {self.b} {self.text}: {shares}"
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """Where differences come from: panels of bars, each to its own scale, since small differences matter most.
+
+    folded: whether the title alone is shown until it is opened.
+    """
+
+    macro: ClassVar[str] = "splits"
+    title: str
+    panels: Sequence[tuple[str, Sequence[Split]]]
+    note: str = ""
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """One measured value at `x`, with its interval where it has one."""
 
@@ -183,7 +249,7 @@ class Words:
     entries: Mapping[str, str]
 
 
-Block: TypeAlias = Bars | Forest | Lines | Grid | Listing | Words
+Block: TypeAlias = Bars | Forest | Splits | Lines | Grid | Listing | Words
 
 
 @dataclass(frozen=True, slots=True)

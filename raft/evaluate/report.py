@@ -17,6 +17,7 @@ from raft.evaluate.curves import retrieval_sentence
 from raft.evaluate.details import by_document
 from raft.evaluate.metrics import EXACT_MATCH, F1, METRICS
 from raft.evaluate.models import Contestant
+from raft.evaluate.parts import origin
 from raft.evaluate.robustness import robustness_note, robustness_tables
 from raft.evaluate.sections import REGIMES, outcome, sections
 from raft.evaluate.summary import Comparison, Interval, Summary, interval_text
@@ -65,7 +66,7 @@ def report_markdown(summary: Summary, provenance: Provenance, record: Record) ->
     ]
     parts = [
         "# Evaluation",
-        "\n".join(f"- {comparison['verdict']}" for comparison in _headlines(summary)) or "There is nothing to compare.",
+        "\n".join(_with_origin(one) for one in _headlines(summary)) or "There is nothing to compare.",
         f"{_counts(summary)} {_origin(summary)}",
         "## Arms",
         f"In points out of 100, with {level(summary)} intervals over documents; n counts the answerable questions that "
@@ -112,7 +113,8 @@ def report_html(summary: Summary, provenance: Provenance, record: Record) -> str
     further = {"meanings": provenance.meanings, "documents": _documents(record), "seen": record.seen}
     return environment.get_template("report.html.j2").render(
         headline=headline(summary),
-        verdicts=[(outcome(one), one["verdict"]) for one in headlines[1:]],
+        origin_of_headline=origin(headlines[0]) if headlines else "",
+        verdicts=[(outcome(one), one["verdict"], origin(one)) for one in headlines[1:]],
         counts=_counts(summary),
         origin=_origin(summary),
         gloss=f"{F1.label}: {F1.meaning}, out of 100.",
@@ -142,6 +144,12 @@ def _headlines(summary: Summary) -> list[Comparison]:
     unseen = summary["regimes"].get("unseen")
     first = [one for one in unseen["comparisons"] if one["metric"] == F1.name][:1] if unseen else []
     return overall[:1] + first + overall[1:]
+
+
+def _with_origin(comparison: Comparison) -> str:
+    """A verdict as a line of a Markdown list, and below it where the difference comes from."""
+    where = origin(comparison)
+    return f"- {comparison['verdict']}" + (f"\n  - {where}" if where else "")
 
 
 def _counts(summary: Summary) -> str:

@@ -5,7 +5,7 @@ A new part of the summary is shown by one more function in `SECTIONS`; the templ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from raft.evaluate.blocks import (
     LEAD,
@@ -19,6 +19,9 @@ from raft.evaluate.blocks import (
     Listing,
     Recorded,
     Section,
+    Share,
+    Split,
+    Splits,
     Words,
     interval_cell,
     level,
@@ -27,6 +30,7 @@ from raft.evaluate.blocks import (
 from raft.evaluate.curves import retrieval, risk_coverage, robustness, training
 from raft.evaluate.details import held_words
 from raft.evaluate.metrics import ABSTAINED, ALL_METRICS, EXACT_MATCH, F1, LIST_METRICS, REFUSED, Metric
+from raft.evaluate.parts import account, in_points, limits
 from raft.evaluate.statistics import points
 from raft.evaluate.taxonomy import MEANINGS
 
@@ -50,7 +54,7 @@ def _label(name: str) -> str:
 
 
 def _arms(recorded: Recorded) -> Section | None:
-    sources = [(_label(name), name, recorded["arms"]) for name in (F1.name, EXACT_MATCH.name)]
+    sources = [(_label(name), name, recorded["arms"]) for name in (F1.name, EXACT_MATCH.name, "answer_in_text")]
     sources += [
         (f"{F1.label}, {name} documents ({regime['questions']} questions)", F1.name, regime["arms"])
         for name, regime in recorded["regimes"].items()
@@ -104,7 +108,8 @@ def _comparisons(recorded: Recorded) -> Section | None:
         f"Differences in points between two arms on the same questions. {shown} Where none is shown, the questions "
         "that would settle it stand below, and the smallest difference that these show in four of five evaluations."
     )
-    return Section("comparisons", "Every comparison", note, [Forest(list(groups), metrics)])
+    blocks: list[Block] = [Forest(list(groups), metrics), *_splits(groups, recorded["confidence"])]
+    return Section("comparisons", "Every comparison", note, blocks)
 
 
 def outcome(comparison: Recorded) -> str:
@@ -123,6 +128,46 @@ def _difference(one: Recorded) -> Difference:
         notes.append(f"smallest {points(one['smallest'])}")
     mean, low, high = (100 * one[key] for key in ("difference", "low", "high"))
     return Difference(mean, low, high, outcome(one), one["verdict"], ", ".join(notes))
+
+
+def _splits(groups: Mapping[str, Sequence[Recorded]], confidence: float) -> Iterator[Splits]:
+    """Where the differences come from; open is what the headline is about, F1 over all questions."""
+    found: dict[str, dict[str, list[Split]]] = {}
+    for group, comparisons in groups.items():
+        for one in comparisons:
+            if "parts" in one:
+                panel = f"{_label(one['metric'])}, {group.lower()}"
+                found.setdefault(one["metric"], {}).setdefault(panel, []).append(_split(one, confidence))
+    note = (
+        "An arm that refuses a question scores 0 on it, so a difference is the sum of what three classes of questions "
+        f"add to it; n counts the questions of a class, and {100 * confidence:g} % intervals are in brackets. Each bar "
+        "has a scale of its own, from losses on the left to gains on the right; the thick line marks the difference."
+    )
+    for metric, panels in found.items():
+        (_, first), *others = panels.items()
+        if metric != F1.name:
+            yield Splits(f"The same for {_label(metric).lower()}", list(panels.items()), folded=True)
+            continue
+        yield Splits(f"Where the differences in {F1.label} come from", [("", first)], note)
+        if others:
+            yield Splits("The same, split by seen and unseen documents", others, folded=True)
+
+
+def _split(one: Recorded, confidence: float) -> Split:
+    a, b = one["a"], one["b"]
+    rounded = account(one["difference"], one["parts"])
+
+    def share(label: str, name: str, tenths: int) -> Share:
+        part = one["parts"][name]
+        text, mean = in_points(tenths, signed=True), 100 * part["mean"]
+        return Share(label, part["n"], text, limits(one, name, confidence), mean, name != "both_answered")
+
+    shares = (
+        share("both answered", "both_answered", rounded.both_answered),
+        share(f"only {a} refused", "only_a_refused", rounded.only_a_refused),
+        share(f"only {b} refused", "only_b_refused", rounded.only_b_refused),
+    )
+    return Split(a, b, in_points(rounded.total, signed=True), 100 * one["difference"], shares)
 
 
 def _metrics(recorded: Recorded) -> Section:

@@ -15,8 +15,9 @@ from raft.evaluate.judging import Judge
 from raft.evaluate.measuring import Interval as Interval
 from raft.evaluate.measuring import Ruler as Ruler
 from raft.evaluate.measuring import by_arm, values_of
-from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, REFUSED, cluster_of
+from raft.evaluate.metrics import ABSTAINED, ALL_METRICS, EXACT_MATCH, F1, REFUSED, cluster_of
 from raft.evaluate.models import Training
+from raft.evaluate.parts import Parts, because_of_refusals, parts_of
 from raft.evaluate.significance import holm
 from raft.evaluate.statistics import (
     Estimate,
@@ -38,7 +39,10 @@ FURTHER_PAIRS = (
     ("few-shot", "rag"),
     ("oracle", "rag"),
 )
+# Both are 0 where an arm refuses, so that every difference has its parts.
 _COMPARED = {F1.name: "F1", EXACT_MATCH.name: "exact-match"}
+# The columns of the terminal after F1: whether it is right to the letter, right in substance, or refused.
+_TABLED = (EXACT_MATCH.name, "answer_in_text", REFUSED.name, ABSTAINED.name)
 CAVEATS = {
     QuestionSource.GIVEN: "",
     QuestionSource.HELD_OUT_WRITTEN: "; this rests on questions that the tool wrote",
@@ -50,7 +54,8 @@ class Comparison(TypedDict):
     """Arm `a` minus arm `b`; `needed` questions would settle it, `smallest` is what these questions can settle.
 
     p: from a permutation test over documents; corrected: by Holm's method, for all comparisons of the same list. shown:
-    whether both that and the interval tell the arms apart. n: questions, the same for both arms.
+    whether both that and the interval tell the arms apart. n: questions, the same for both arms. parts: what
+    answers and refusals add to the difference; only where two arms, and not two settings of one, are compared.
     """
 
     a: str
@@ -68,6 +73,7 @@ class Comparison(TypedDict):
     p: float
     corrected: float
     shown: bool
+    parts: NotRequired[Parts]
 
 
 class Regime(TypedDict):
@@ -199,6 +205,7 @@ def _compare(
     arms = dict.fromkeys(score.arm for score in scores)
     rival = "raft" if "raft" in arms else "rag"
     own = [(rival, arm) for arm in arms if arm not in MEANINGS]
+    refused = {arm: values_of(scores, arm, REFUSED.name) for arm in arms}
     for metric, label in _COMPARED.items():
         for a, b in (*PAIRS, *FURTHER_PAIRS, *own):
             left, right = values_of(scores, a, metric), values_of(scores, b, metric)
@@ -210,12 +217,16 @@ def _compare(
                 raise RuntimeError(f"{a} and {b} did not answer the same questions")
             paired = {question_id: left[question_id] - right[question_id] for question_id in shared}
             difference = ruler.measure(paired, clusters, (-1.0, 1.0))
-            tested.append(Tested(a, b, metric, label, difference, ruler.chance(paired, clusters)))
+            parts = parts_of(paired, refused[a], refused[b], clusters, ruler)
+            tested.append(Tested(a, b, metric, label, difference, ruler.chance(paired, clusters), parts=parts))
     return settled(tested, said)
 
 
 class Tested(NamedTuple):
-    """A difference between two arms with the p-value that it has alone; opening: what its verdict begins with."""
+    """A difference between two arms with the p-value that it has alone, and its parts where refusals are known.
+
+    opening: what its verdict begins with.
+    """
 
     a: str
     b: str
@@ -224,6 +235,7 @@ class Tested(NamedTuple):
     difference: Estimate
     p: float
     opening: str = ""
+    parts: Parts | None = None
 
 
 def settled(tested: Sequence[Tested], said: Callable[[str], str] = str) -> list[Comparison]:
@@ -231,25 +243,31 @@ def settled(tested: Sequence[Tested], said: Callable[[str], str] = str) -> list[
     comparisons = []
     for one, corrected in zip(tested, holm([one.p for one in tested]), strict=True):
         difference = one.difference
-        comparisons.append(
-            Comparison(
-                a=one.a,
-                b=one.b,
-                metric=one.metric,
-                difference=difference.mean,
-                low=difference.low,
-                high=difference.high,
-                verdict=said(one.opening + verdict(one.a, one.b, one.label, difference, corrected, len(tested))),
-                needed=questions_needed(difference, len(tested)),
-                smallest=smallest_difference(difference, len(tested)),
-                n=difference.n,
-                documents=difference.clusters,
-                documents_needed=documents_needed(difference, len(tested)),
-                p=one.p,
-                corrected=corrected,
-                shown=leaves_zero_out(difference) and corrected <= 1 - difference.confidence,
-            )
+        apart = leaves_zero_out(difference)
+        shown = apart and corrected <= 1 - difference.confidence
+        sentence = one.opening + verdict(one.a, one.b, one.label, difference, corrected, len(tested))
+        if one.parts and apart:
+            sentence += because_of_refusals(difference.mean, one.parts, shown=shown)
+        comparison = Comparison(
+            a=one.a,
+            b=one.b,
+            metric=one.metric,
+            difference=difference.mean,
+            low=difference.low,
+            high=difference.high,
+            verdict=said(sentence),
+            needed=questions_needed(difference, len(tested)),
+            smallest=smallest_difference(difference, len(tested)),
+            n=difference.n,
+            documents=difference.clusters,
+            documents_needed=documents_needed(difference, len(tested)),
+            p=one.p,
+            corrected=corrected,
+            shown=shown,
         )
+        if one.parts:
+            comparison["parts"] = one.parts
+        comparisons.append(comparison)
     return comparisons
 
 
@@ -258,7 +276,8 @@ def comparison_table(summary: Summary) -> list[tuple[str, ...]]:
 
     Shares are in points; F1 has its interval, `summary.json` and the report have all of them.
     """
-    metrics = [m for m in (EXACT_MATCH, REFUSED, ABSTAINED) if any(m.name in arm for arm in summary["arms"].values())]
+    labels = {metric.name: metric.label for metric in ALL_METRICS}
+    metrics = [name for name in _TABLED if any(name in arm for arm in summary["arms"].values())]
     regimes = list(summary["regimes"])
     level = f"{100 * summary['confidence']:g} %"
     rows: list[tuple[str, ...]] = [
@@ -266,12 +285,12 @@ def comparison_table(summary: Summary) -> list[tuple[str, ...]]:
             "Arm",
             f"F1 ({level} interval)",
             *(f"F1 {regime}" for regime in regimes),
-            *(metric.label for metric in metrics),
+            *(labels[name] for name in metrics),
         )
     ]
     for name, measured in summary["arms"].items():
         by_regime = (summary["regimes"][regime]["arms"].get(name, {}).get(F1.name) for regime in regimes)
-        others = (measured.get(metric.name) for metric in metrics)
+        others = (measured.get(name) for name in metrics)
         shares = (f"{100 * interval['mean']:.1f}" if interval else "" for interval in (*by_regime, *others))
         rows.append((name, interval_text(measured.get(F1.name)), *shares))
     return rows

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from raft.evaluate.details import held_words
 from raft.evaluate.measuring import Interval
 from raft.evaluate.metrics import ABSTAINED, EXACT_MATCH, F1, LIST_F1, LIST_METRICS, MORE_METRICS, REFUSED
+from raft.evaluate.parts import account, in_points, limits
 from raft.evaluate.statistics import points
 from raft.evaluate.summary import Comparison, Summary, interval_text
 from raft.evaluate.taxonomy import MEANINGS, Outcome
@@ -33,6 +34,7 @@ def detail_tables(summary: Summary, documents: Sequence[DocumentRow] = ()) -> li
     tables = [
         _outcomes(summary),
         _more(summary),
+        _parts(summary),
         _tests(summary),
         _kinds(summary),
         *_documents(summary, documents),
@@ -80,10 +82,53 @@ def _more(summary: Summary) -> Table:
     )
 
 
-def _tests(summary: Summary) -> Table:
+def _compared(summary: Summary) -> list[tuple[str, Comparison]]:
+    """Every comparison with the questions that it is over."""
     groups = {"all questions": summary["comparisons"]}
     groups |= {f"{name} documents": regime["comparisons"] for name, regime in summary["regimes"].items()}
-    rows = [_test(group, one) for group, comparisons in groups.items() for one in comparisons]
+    return [(group, one) for group, comparisons in groups.items() for one in comparisons]
+
+
+def _parts(summary: Summary) -> Table:
+    rows = [(group, *_part(one, summary["confidence"])) for group, one in _compared(summary) if "parts" in one]
+    return Table(
+        "Where the differences come from",
+        "An arm that refuses a question scores 0 on it. So a difference is the sum of what three classes of questions "
+        "add to it, here in points out of 100 with intervals, and the number of questions in each class.",
+        [
+            (
+                "Questions",
+                "Arms",
+                "Metric",
+                "Difference",
+                "Both answered",
+                "Only the first refused",
+                "Only the second refused",
+            ),
+            *rows,
+        ],
+    )
+
+
+def _part(one: Comparison, confidence: float) -> tuple[str, ...]:
+    rounded = account(one["difference"], one["parts"])
+
+    def cell(name: str, tenths: int, n: int) -> str:
+        interval = limits(one, name, confidence)
+        return in_points(tenths) + (f" ({interval})" if interval else "") + f", n {n}"
+
+    return (
+        f"{one['a']} less {one['b']}",
+        one["metric"],
+        in_points(rounded.total),
+        cell("both_answered", rounded.both_answered, one["parts"]["both_answered"]["n"]),
+        cell("only_a_refused", rounded.only_a_refused, one["parts"]["only_a_refused"]["n"]),
+        cell("only_b_refused", rounded.only_b_refused, one["parts"]["only_b_refused"]["n"]),
+    )
+
+
+def _tests(summary: Summary) -> Table:
+    rows = [_test(group, one) for group, one in _compared(summary)]
     return Table(
         "What the differences rest on",
         "p is that of a permutation test over documents; corrected is p after Holm's correction for all comparisons of "

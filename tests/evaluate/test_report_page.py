@@ -217,6 +217,19 @@ def contrast(browser: Browser, colour: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
+def test_on_a_phone_the_parts_of_every_difference_are_in_sight_without_scrolling(browser: Browser, small: Path) -> None:
+    browser.look(390)
+    browser.run("document.querySelectorAll('#comparisons .fold').forEach(one => { one.open = true })")
+    boxes = browser.run(
+        "[...document.querySelectorAll('#comparisons .split, #comparisons .split *')].filter(one => one.tagName != "
+        "'title').map(one => one.getBoundingClientRect()).map(box => [box.left, box.right])"
+    )
+    # Five pairs by two metrics over all, seen and unseen questions, each with a bar and three rows.
+    assert len(texts(browser, "#comparisons .split")) == 30
+    assert len(texts(browser, "#comparisons .split tr")) == 90
+    assert min(left for left, _ in boxes) >= 0 and max(right for _, right in boxes) <= 390
+
+
 def test_every_picture_and_control_has_a_name_for_those_who_cannot_see_it(browser: Browser, whole: str) -> None:
     browser.open(whole)
     nodes = browser.call("Accessibility.getFullAXTree")["nodes"]

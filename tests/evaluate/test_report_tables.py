@@ -11,6 +11,7 @@ import made_up
 import pytest
 
 from raft.evaluate.browse import Record
+from raft.evaluate.metrics import F1
 from raft.evaluate.report import report_markdown
 from raft.types import Question, Score
 
@@ -103,7 +104,7 @@ def test_every_arm_is_shown_with_its_number_of_questions(with_oracle: tuple[Path
     assert counts == [f"n {summary['arms'][arm]['f1']['n']}" for arm in names] == [*["n 11"] * 5, "n 10"]
     assert re.findall(r'aria-label="oracle: [^"]+, n (\d+)"', first) == ["10"]
     metrics = " ".join(row[0] for row in rows_of(page, "metrics"))
-    assert "(SQuAD rules); 11 questions, oracle 10" in metrics
+    assert f"{F1.meaning}; 11 questions, oracle 10" in metrics
     assert "in their passage; rag 12 questions, raft 11, oracle 10" in metrics
     assert " to 11 questions" not in metrics
     unseen = markdown_rows((out / "report.md").read_text(encoding="utf-8"), "Unseen documents")

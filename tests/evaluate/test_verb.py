@@ -145,7 +145,8 @@ def test_rows_join_by_id_and_hold_what_the_design_names(world: Any, tmp_path: Pa
     ]
     assert scores[0] == {
         "question_id": "q0", "document_id": "0.md", "arm": "base",
-        "f1": 1.0, "exact_match": 1.0, "contains_answer": 1.0, "refused": 0.0, "rouge_l": 1.0,
+        "f1": 1.0, "exact_match": 1.0, "squad_f1": 1.0, "squad_exact_match": 1.0, "contains_answer": 1.0,
+        "answer_in_text": 1.0, "refused": 0.0, "rouge_l": 1.0,
     }  # fmt: skip
 
 
@@ -313,7 +314,8 @@ def test_a_damaged_index_is_refused(world: Any, tmp_path: Path) -> None:
 def test_the_table_has_a_row_an_arm_under_its_heading(world: Any, tmp_path: Path) -> None:
     heading, *rows = comparison_table(run(world, tmp_path / "evaluation").summary)
     assert heading == (
-        "Arm", "F1 (95 % interval)", "F1 seen", "F1 unseen", "Exact match", "Refused", "Refused rightly",
+        "Arm", "F1 (95 % interval)", "F1 seen", "F1 unseen", "Exact match", "Answer in text", "Refused",
+        "Refused rightly",
     )  # fmt: skip
     assert [row[0] for row in rows] == ["base", "rag", "dsf", "dsf+rag", "raft"]
     assert rows[-1][1] == "100.0 (66.4 to 100.0)"

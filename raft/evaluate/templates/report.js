@@ -176,7 +176,7 @@ function passage(one, id, number) {
   const where = [title === source ? "" : source, number > one.retrieved ? "not retrieved" : ""].filter(Boolean).join(", ");
   return make("div", { class: evidence ? "shown evidence" : "shown" },
     make("h4", {}, `[${number}] ${title}`, make("span", { class: "where" }, where),
-      evidence && make("span", oracle ? { class: "badge", title: "an accepted answer stands in this passage" }
+      evidence && make("span", oracle ? { class: "badge", title: "right by the evidence of the question" }
         : { class: "badge plain", title: "no accepted answer stands word for word in this passage" },
         oracle ? "oracle" : "from an evidence document")),
     make("p", {}, ...highlighted(Array.from(text), number, one)));
