@@ -30,6 +30,8 @@ TIMING = "timing.json"
 _LEFT_BY_BROWSERS = (".DS_Store", "Thumbs.db", "desktop.ini")
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "peft", "langchain-text-splitters")
 _CHUNK = 1 << 20
+# By which rules text is split, compared and scored; counted up when a change of them makes other artefacts.
+RULES = 2
 
 
 class Stage(StrEnum):
@@ -41,6 +43,16 @@ class Stage(StrEnum):
     EVALUATION = "evaluation"
     EXPORT = "export"
     RUN = "run"
+
+
+_VERBS = {
+    Stage.INDEX: "index",
+    Stage.EXAMPLES: "generate",
+    Stage.MODEL: "tune",
+    Stage.EVALUATION: "evaluate",
+    Stage.EXPORT: "export",
+    Stage.RUN: "run",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +86,19 @@ class Manifest:
     ledger: Ledger
     fingerprint: str
     versions: Mapping[str, str]
+    # What was made before the rules were counted does not say.
+    rules: int = 1
 
     @property
     def digest(self) -> str:
         """Hash of everything the manifest says: two folders with the same digest hold the same files."""
-        return hash_json(asdict(self))
+        return hash_json({name: value for name, value in asdict(self).items() if (name, value) != ("rules", 1)})
 
 
 def hash_json(value: Any) -> str:
     """sha256 of a value as canonical JSON."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    said = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(said.encode(errors="backslashreplace")).hexdigest()
 
 
 def hash_file(path: Path) -> str:
@@ -106,7 +121,7 @@ def fingerprint(stage: Stage, settings: Mapping[str, Any], inputs: Mapping[str, 
     """Names a piece of work before it is done: a finished folder with the same one need not be made again."""
     from importlib import metadata
 
-    return hash_json([stage, metadata.version("raft-tuning"), dict(settings), dict(inputs)])
+    return hash_json([stage, metadata.version("raft-tuning"), RULES, dict(settings), dict(inputs)])
 
 
 def versions() -> dict[str, str]:
@@ -180,7 +195,7 @@ class Draft:
         """Hash every file that was written and put the manifest beside them."""
         outputs = {name: hash_file(self.path / name) for name in _files(self.path)}
         work = fingerprint(stage, settings, inputs)
-        self.manifest = Manifest(stage, settings, inputs, outputs, counts, ledger, work, versions())
+        self.manifest = Manifest(stage, settings, inputs, outputs, counts, ledger, work, versions(), RULES)
 
 
 @contextmanager
@@ -231,10 +246,17 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_stage(folder: Path, stage: Stage) -> Manifest:
-    """The manifest of a folder that `stage` made; its files are not looked at. Raises ArtifactError for any other."""
+    """The manifest of a folder that `stage` made by the rules of today; its files are not looked at.
+
+    Raises ArtifactError for any other.
+    """
     manifest = read_manifest(folder)
     if manifest.stage is not stage:
         raise ArtifactError(f"{folder} is an artefact of stage '{manifest.stage}', not '{stage}': check the path")
+    if manifest.rules != RULES:
+        other = "older" if manifest.rules < RULES else "newer"
+        mend = f"make it again with `raft {_VERBS[stage]}`" if manifest.rules < RULES else "update raft"
+        raise ArtifactError(f"{folder} was made by {other} rules for splitting and comparing text: {mend}")
     return manifest
 
 
@@ -281,9 +303,12 @@ def is_current(folder: Path, stage: Stage, work: str) -> bool:
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> int:
-    """Write one JSON object a line, in UTF-8, and return how many there were. rows: mappings or dataclasses."""
+    """Write one JSON object a line, in UTF-8, and return how many there were. rows: mappings or dataclasses.
+
+    Half of a surrogate pair, which UTF-8 does not have, is written as its escape and reads back as it was.
+    """
     encoder, count = json.JSONEncoder(ensure_ascii=False, default=_as_mapping), 0
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
         for row in rows:
             file.write(encoder.encode(row) + "\n")
             count += 1
@@ -298,7 +323,8 @@ def _as_mapping(record: Any) -> Mapping[str, Any]:
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line number, from 1, and object of every non-empty line. Raises InputError that names the first bad line."""
     try:
-        with path.open(encoding="utf-8") as file:
+        # What some editors write begins with a byte order mark.
+        with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
                 if not line.strip():
                     continue

@@ -1,5 +1,7 @@
 """Artefact folders are whole or not there."""
 
+import hashlib
+import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,10 +10,12 @@ import pytest
 from raft.artifacts import (
     MANIFEST,
     MARKER,
+    RULES,
     TIMING,
     Ledger,
     Stage,
     check_output,
+    hash_json,
     is_current,
     read_jsonl,
     read_manifest,
@@ -71,6 +75,24 @@ def test_every_flipped_bit_is_found(tmp_path: Path, name: str) -> None:
     path.write_bytes(bytes([path.read_bytes()[0] ^ 0x40]) + path.read_bytes()[1:])
     with pytest.raises(ArtifactError, match="damaged"):
         verified(tmp_path / "a", Stage.INDEX)
+
+
+@pytest.mark.parametrize(("stage", "verb"), [(Stage.INDEX, "index"), (Stage.EVALUATION, "evaluate")])
+def test_what_older_rules_made_says_so_and_how_to_make_it_anew(tmp_path: Path, stage: Stage, verb: str) -> None:
+    with writing(tmp_path / "a", stage) as draft:
+        draft.finish(stage, {}, {}, {}, Ledger(0, 0))
+    path = tmp_path / "a" / MANIFEST
+    # As it was before the rules were counted.
+    said = {name: value for name, value in json.loads(path.read_text()).items() if name not in ("rules", "digest")}
+    path.write_text(json.dumps(said | {"digest": hash_json(said)}))
+    assert read_manifest(tmp_path / "a").rules == 1
+    with pytest.raises(ArtifactError, match=rf"older rules for splitting and comparing text: .*`raft {verb}`") as error:
+        verified(tmp_path / "a", stage)
+    assert "\n" not in str(error.value)
+    check_output(tmp_path / "a", stage)
+    path.write_text(json.dumps(said | {"rules": RULES + 1, "digest": hash_json(said | {"rules": RULES + 1})}))
+    with pytest.raises(ArtifactError, match=r"newer rules .*: update raft"):
+        verified(tmp_path / "a", stage)
 
 
 def test_a_folder_without_a_manifest_is_no_artefact(tmp_path: Path) -> None:
@@ -166,3 +188,11 @@ def test_records_are_written_with_the_records_in_them_as_objects(tmp_path: Path)
     assert second == {"found": [asdict(passage)], "none": None}
     with pytest.raises(TypeError):
         write_jsonl(tmp_path / "rows.jsonl", [{"path": tmp_path}])
+
+
+def test_half_a_character_is_hashed_and_written_and_comes_back(tmp_path: Path) -> None:
+    row = {"a": "three \ud83d", "b": "\U0001f6df"}
+    assert write_jsonl(tmp_path / "rows.jsonl", [row]) == 1
+    assert list(read_jsonl(tmp_path / "rows.jsonl")) == [(1, row)]
+    assert hash_json(row) != hash_json(row | {"a": "three \udead"})
+    assert hash_json({"b": "\U0001f6df"}) == hashlib.sha256('{"b": "\U0001f6df"}'.encode()).hexdigest()
