@@ -217,7 +217,7 @@ def evaluate(
 
     further = {"arms": (*chosen.evaluate.arms, *(arm or [])), "robustness": robustness or chosen.evaluate.robustness}
     settings = chosen.evaluate.model_copy(update=further)
-    contest = Contest(index, questions, models, settings, seed=chosen.seed, examples=examples)
+    contest = Contest(index, questions, models, settings, chosen.answer, seed=chosen.seed, examples=examples)
     result = evaluate_arms(contest, out, display(quiet=quiet))
     print_summary(result.summary, out, as_json=as_json)
 
@@ -235,9 +235,9 @@ def query(
     _check_artefact(index, "index")
     _check_artefact(model, "model")
     chosen = _recipe(recipe, sets, None)
-    from raft.query import Answerer
+    from raft.answering import Answerer
 
-    answerer = Answerer.open(index, model, chosen.evaluate, chosen.tune.model)
+    answerer = Answerer.open(index, model, chosen.answer, chosen.tune.model)
     answer = answerer.answer(question)
     if as_json:
         from raft.query.server import answer_body
@@ -264,7 +264,7 @@ def serve(
     chosen = _recipe(recipe, sets, None)
     from raft.query import serve as serve_model
 
-    serve_model(index, model, host, port, chosen.evaluate, chosen.tune.model)
+    serve_model(index, model, host, port, chosen.answer, chosen.tune.model)
 
 
 @app.command()

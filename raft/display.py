@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from raft.progress import Advance, Progress, Silent
 
 if TYPE_CHECKING:
+    from raft.answering import Answer
     from raft.evaluate.summary import Summary
-    from raft.query import Answer
 
 # A log wants a sign of life now and then, not a line a row.
 _LINE_SECONDS = 15.0

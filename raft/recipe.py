@@ -277,12 +277,23 @@ class TuneSettings(Settings):
     )
 
 
-class EvaluateSettings(Settings):
+class AnswerSettings(Settings):
+    """How a question is answered, in an evaluation and when a model is served alike."""
+
     top_k: int = Field(3, ge=1, le=MAX_PASSAGES, description="passages retrieved for each question")
     max_new_tokens: Count = Field(96, description="longest answer, in tokens of the model")
+    min_confidence: Share = Field(
+        0.0, description="refuse where the mean probability of the words of an answer is lower; 0 never does"
+    )
+    hold_to_labels: bool = Field(
+        True, description="let questions with labels (yes or no, choices) be answered with these or a refusal only"
+    )
     thinking: bool = Field(
         True, description="let models behind an endpoint think before they answer or judge; false asks them not to"
     )
+
+
+class EvaluateSettings(Settings):
     bootstrap_samples: Count = Field(4000, description="resamples behind each interval")
     arms: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
         (), description="further arms: oracle, few-shot, or NAME=MODEL,CONTEXT (none, retrieved or oracle)"
@@ -290,18 +301,12 @@ class EvaluateSettings(Settings):
     robustness: bool = Field(False, description="also vary what the arms with passages are shown, and attack them")
     robustness_questions: Count = Field(100, description="questions drawn for that, of those whose oracle is known")
     shots: Count = Field(2, description="worked examples in the prompts of few-shot")
-    hold_to_labels: bool = Field(
-        True, description="let questions with labels (yes or no, choices) be answered with these or a refusal only"
-    )
     confidence: float = Field(0.95, gt=0, lt=1, description="level of the intervals")
     judge: str = Field("", description="model that also judges answers, such as openai:MODEL@URL, or nothing")
     forgetting: str = Field(
         EVERYDAY,
         description="what tuning cost elsewhere, measured on everyday (built-in questions), a file of questions with "
         "their context, or nothing",
-    )
-    min_confidence: Share = Field(
-        0.0, description="refuse where the mean probability of the words of an answer is lower, in serving too"
     )
 
 
@@ -313,7 +318,12 @@ class Recipe(Settings):
     index: IndexSettings = IndexSettings()
     generate: ExampleSettings = ExampleSettings()
     tune: TuneSettings = TuneSettings()
+    answer: AnswerSettings = AnswerSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+
+
+# Where settings of older recipes went.
+_MOVED = {f"evaluate.{name}": f"answer.{name}" for name in AnswerSettings.model_fields}
 
 
 def load_recipe(path: Path | None) -> Recipe:
@@ -338,6 +348,8 @@ def parse_settings(kind: type[S], raw: Any, where: str) -> S:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "recipe"
+        if first["type"] == "extra_forbidden" and key in _MOVED:
+            raise InputError(f"{where}: {key} is now {_MOVED[key]}: rename that setting") from error
         # A whole section is no news to whoever wrote it.
         found = "" if isinstance(first["input"], dict) else f" (found {first['input']!r})"
         raise InputError(f"{where}: {key}: {first['msg']}{found}: correct that setting") from error

@@ -107,7 +107,9 @@ def run(
         work = model_fingerprint(examples_digest, method, settings, recipe.seed)
         stage(folder, Stage.MODEL, work, partial(tune, examples, folder, method, settings, recipe.seed, progress))
     source = _source(questions, train_questions)
-    contest = Contest(index, asked, models, recipe.evaluate, recipe.tune.model, recipe.seed, source, examples)
+    contest = Contest(
+        index, asked, models, recipe.evaluate, recipe.answer, recipe.tune.model, recipe.seed, source, examples
+    )
     work = evaluation_fingerprint(contest)
     stage(evaluation, Stage.EVALUATION, work, partial(evaluate, contest, evaluation, progress))
     summary: Summary = json.loads((evaluation / "summary.json").read_text(encoding="utf-8"))

@@ -4,8 +4,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from raft.answering import Answerer
+from raft.evaluate import Contest, evaluate
+from raft.recipe import AnswerSettings, EvaluateSettings
+from raft.types import Question
 
 SETTINGS = {
     "index.passage_tokens": 32,
@@ -14,7 +20,7 @@ SETTINGS = {
     "generate.round_trip_depth": 8,
     "generate.unseen_fraction": 0.2,
     "tune.num_train_epochs": 1,
-    "evaluate.top_k": 2,
+    "answer.top_k": 2,
     "evaluate.bootstrap_samples": 200,
 }
 FLAGS = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
@@ -104,6 +110,33 @@ def test_the_tuned_model_answers_with_quotes_and_offsets(run: tuple[Path, list[o
         document = (notes / quote["document_id"]).read_text()
         assert document[quote["start"] : quote["end"]] == quote["text"]
     assert "passages used:" in raft(*arguments).stdout
+
+
+@pytest.mark.parametrize("base", ["mini", "llama"])
+def test_serving_answers_as_the_evaluation_does_in_every_arm(
+    run: tuple[Path, list[object], str], base: str, tiny_chat: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In float32: `scripts/bench_evaluate` says how often a batch in bfloat16 rounds an answer into another."""
+    monkeypatch.setattr("raft.models.hardware.has_fast_bfloat16", lambda device: False)
+    index, settings = run[0] / "index", AnswerSettings(top_k=2, max_new_tokens=24)
+    models = {name: run[0] / "models" / name for name in ("dsf", "raft")} if base == "mini" else {}
+    name = base if base == "mini" else str(tiny_chat(base))
+    told = ((one["id"], one["question"], tuple(one["answers"])) for one in QUESTIONS)
+    asked = [Question(*one, unanswerable=not one[2]) for one in told]
+    measured = EvaluateSettings(bootstrap_samples=10, forgetting="")
+    evaluate(Contest(index, asked, models, measured, settings, base_model=name), tmp_path / "evaluation")
+    rows = [json.loads(line) for line in (tmp_path / "evaluation" / "predictions.jsonl").read_text().splitlines()]
+    assert {row["arm"] for row in rows} == {"base", "rag", *(("dsf", "dsf+rag", "raft") if models else ())}
+    questions = {question.id: question.text for question in asked}
+    answerers: dict[str, Answerer] = {}
+    for row in rows:
+        tuned = models.get(row["arm"].removesuffix("+rag"))
+        answerer = answerers.setdefault(str(tuned), Answerer.open(index, tuned, settings, name))
+        served = answerer.answer(questions[row["question_id"]], retrieve=row["arm"] not in ("base", "dsf"))
+        quotes = [(quote.passage_id, quote.text) for quote in served.quotes]
+        assert (served.answer, served.abstained) == (row["answer"], row["abstained"])
+        assert [one.passage.id for one in served.passages] == row["passage_ids"]
+        assert quotes == list(dict.fromkeys((quote["passage_id"], quote["text"]) for quote in row["quotes"]))
 
 
 def test_a_model_made_for_another_index_is_refused_in_one_line(

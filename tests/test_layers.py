@@ -23,6 +23,7 @@ LAYERS = [
     {"examples"},
     {"audit"},
     {"tune"},
+    {"answering"},
     {"evaluate"},
     {"query"},
     {"display", "run", "commands", "cli"},
@@ -98,7 +99,7 @@ def test_nothing_unpickles_or_runs_remote_code() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("module", ["raft", "raft.cli", "raft.recipe", "raft.query"])
+@pytest.mark.parametrize("module", ["raft", "raft.cli", "raft.recipe", "raft.query", "raft.answering"])
 def test_importing_it_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*(name for name in {HEAVY!r} if name in sys.modules))"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -24,13 +24,15 @@ def test_the_written_recipe_reads_back_as_the_defaults(tmp_path: Path) -> None:
         ("seed: -1\n", "seed"),
         ("- 1\n", "recipe"),
         ("tune:\n  lr_scheduler_type: cosin\n", "tune.lr_scheduler_type"),
-        ("evaluate:\n  top_k: 0\n", "evaluate.top_k"),
-        ("evaluate:\n  top_k: 17\n", "evaluate.top_k"),
+        ("answer:\n  top_k: 0\n", "answer.top_k"),
+        ("answer:\n  top_k: 17\n", "answer.top_k"),
         ("generate:\n  num_distractors: 16\n", "generate.num_distractors"),
         ("generate:\n  num_distractors: 4-1\n", "generate.num_distractors: .*a range of such numbers like 1-4"),
         ("generate:\n  num_distractors: true\n", "generate.num_distractors"),
         ("generate:\n  num_distractors: 1-14\n  max_oracles: 3\n", "num_distractors and max_oracles together"),
         ("generate:\n  distractors:\n    hard: 0\n", "generate.distractors: .*every weight is 0"),
+        ("evaluate:\n  top_k: 3\n", r"evaluate.top_k is now answer.top_k: rename"),
+        ("evaluate:\n  min_confidence: 0.3\n", r"evaluate.min_confidence is now answer.min_confidence: rename"),
         ("generate:\n  unanswerable_fraction: 1\n  near_miss_fraction: 1\n", "no row is left as it is"),
     ],
 )
@@ -43,8 +45,8 @@ def test_a_wrong_recipe_is_an_error_that_names_the_key(tmp_path: Path, text: str
 
 
 def test_the_most_passages_that_a_prompt_can_number_are_allowed() -> None:
-    recipe = parse_settings(Recipe, {"evaluate": {"top_k": 16}, "generate": {"num_distractors": 15}}, "settings")
-    assert (recipe.evaluate.top_k, recipe.generate.num_distractors) == (16, 15)
+    recipe = parse_settings(Recipe, {"answer": {"top_k": 16}, "generate": {"num_distractors": 15}}, "settings")
+    assert (recipe.answer.top_k, recipe.generate.num_distractors) == (16, 15)
     assert f"[{MAX_PASSAGES}]" in CONTROL_TOKENS and f"[{MAX_PASSAGES + 1}]" not in CONTROL_TOKENS
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from raft.answering.cases import Case
 from raft.errors import InputError
-from raft.evaluate.answering import Case
 from raft.prompts import WorkedExample
 from raft.types import Arm, Context, Passage, Question
 
@@ -90,9 +90,9 @@ class Shown:
 def cases_for(arm: Arm, questions: Sequence[Question], shown: Shown) -> list[Case]:
     """The questions as this arm is asked them; one that shows the oracle leaves out those whose oracle is unknown."""
     if arm.context is Context.NONE:
-        return [Case(arm.name, question, None) for question in questions]
+        return [Case(question, None) for question in questions]
     if arm.context is Context.ORACLE:
         known = [question for question in questions if question.id in shown.oracles]
-        return [Case(arm.name, question, (shown.oracles[question.id],)) for question in known]
+        return [Case(question, (shown.oracles[question.id],)) for question in known]
     worked = shown.worked if arm.worked else ()
-    return [Case(arm.name, question, shown.retrieved[question.id], worked) for question in questions]
+    return [Case(question, shown.retrieved[question.id], worked) for question in questions]

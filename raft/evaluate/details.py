@@ -8,11 +8,12 @@ from typing import TypedDict
 
 from raft.evaluate.abstention import RiskCoverage, risk_coverage
 from raft.evaluate.evidence import Evidence
-from raft.evaluate.labels import confusion, labels_of, macro_f1
+from raft.evaluate.labels import confusion, macro_f1
 from raft.evaluate.measuring import Interval, Ruler, by_arm
 from raft.evaluate.metrics import ALL_METRICS, cluster_of
 from raft.evaluate.retrieval import Rankings, side_by_side
 from raft.evaluate.taxonomy import Outcome, outcome_of
+from raft.questions.labels import labels_of
 from raft.types import Prediction, Question, Score
 
 

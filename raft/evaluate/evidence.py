@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from raft.evaluate.labels import labels_of
 from raft.evaluate.lists import named
 from raft.evaluate.metrics import CITATION_PRECISION, CITATION_RECALL, REFUSED_WITHOUT, SUPPORTED
 from raft.outputs import parse_answer
+from raft.questions.labels import labels_of
 from raft.questions.oracles import NOWHERE, EvidencePools, right_passages
 from raft.text import locate
 from raft.types import Passage, Prediction, Question

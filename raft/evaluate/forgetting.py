@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
+from raft.answering.cases import Case
 from raft.errors import InputError
-from raft.evaluate.answering import Case
 from raft.evaluate.measuring import Interval, Ruler
 from raft.evaluate.metrics import EXACT_MATCH, F1, REFUSED, score
 from raft.evaluate.significance import holm
@@ -74,12 +74,12 @@ def read_unrelated(named: str) -> list[Question]:
     return questions
 
 
-def unrelated_cases(model: str, questions: Sequence[Question]) -> list[Case]:
+def unrelated_cases(questions: Sequence[Question]) -> list[Case]:
     """Each question with its own passage, as a tuned model is asked it."""
     cases = []
     for question in questions:
         text = question.context or ""
-        cases.append(Case(model, question, (Passage(question.id, "", "", text, 0, len(text)),)))
+        cases.append(Case(question, (Passage(question.id, "", "", text, 0, len(text)),)))
     return cases
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypedDict
 
+from raft.answering.noting import Noted
 from raft.errors import ModelError
 from raft.evaluate.metrics import EXACT_MATCH, JUDGED
-from raft.evaluate.noting import Noted
 from raft.models.generator import Decoding, Failure, Generation
 from raft.outputs import parse_judgement
 from raft.progress import Progress
@@ -95,7 +95,7 @@ def _verdict(reply: Generation) -> bool | None:
 
 def _why(reason: Failure, judge: Noted) -> str:
     thinks = reason in (Failure.STILL_THINKING, Failure.ONLY_THOUGHTS)
-    advice = "set evaluate.thinking to false" if thinks else "check evaluate.judge"
+    advice = "set answer.thinking to false" if thinks else "check evaluate.judge"
     return f"({reason.told(judge.max_new_tokens)}): {advice}"
 
 

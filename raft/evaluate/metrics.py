@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from raft.evaluate.labels import gold_label, labels_of, read_label
 from raft.evaluate.lists import list_scores
 from raft.evaluate.values import has_value, same_value
 from raft.outputs import parse_answer
+from raft.questions.labels import gold_label, labels_of, read_label
 from raft.text import contains_answer, exact_match, length, squad_exact_match, squad_f1, token_f1, words
 from raft.types import Prediction, Question, Score, ScoredPassage
 
@@ -108,7 +108,8 @@ def score(question: Question, prediction: Prediction) -> dict[str, float]:
 
 
 def _quotes(prediction: Prediction) -> dict[str, float]:
-    claimed = len(parse_answer(prediction.text).quotes)
+    # A refusal is no answer, and may be one for want of confidence.
+    claimed = 0 if prediction.abstained else len(parse_answer(prediction.text).quotes)
     return {QUOTES.name: len(prediction.quotes) / claimed} if claimed else {}
 
 

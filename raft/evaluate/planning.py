@@ -14,7 +14,7 @@ from raft.evaluate.forgetting import read_unrelated
 from raft.evaluate.models import Contestant, Entrant, read_added, read_contestants, shared_base
 from raft.models.weights import MINI, is_endpoint, public_name, weights_fingerprint
 from raft.questions import QuestionFile, question_row, read_question_file
-from raft.recipe import EvaluateSettings
+from raft.recipe import AnswerSettings, EvaluateSettings
 from raft.types import VARIANTS, Arm, Question, QuestionSource
 
 # Why a question is left out of every arm though its file was read.
@@ -37,6 +37,7 @@ class Contest:
     questions: Questions
     models: Mapping[str, Path] = field(default_factory=dict)
     settings: EvaluateSettings = EvaluateSettings()
+    answer: AnswerSettings = AnswerSettings()
     base_model: str | None = None
     seed: int = 0
     source: QuestionSource = QuestionSource.GIVEN
@@ -60,6 +61,7 @@ class Plan:
     arms: Sequence[Arm]
     base_model: str
     settings: EvaluateSettings
+    answer: AnswerSettings
     seed: int
     source: QuestionSource
     inputs: Mapping[str, str]
@@ -73,7 +75,8 @@ class Plan:
     @property
     def recorded(self) -> dict[str, Any]:
         """The settings as the manifest holds them; of a model in a folder only the name, since paths are private."""
-        said: dict[str, Any] = {**self.settings.model_dump(mode="json"), "base_model": public_name(self.base_model)}
+        said: dict[str, Any] = {**self.answer.model_dump(mode="json"), **self.settings.model_dump(mode="json")}
+        said["base_model"] = public_name(self.base_model)
         # An arm of the user's own may name a folder.
         named = (text.rpartition(",") for text in self.settings.arms)
         said["arms"] = ["".join((*_public(before), comma, after)) if comma else after for before, comma, after in named]
@@ -163,11 +166,11 @@ def make_plan(contest: Contest, file: QuestionFile) -> Plan:
         *(one.entrant if isinstance(one, Contestant) else one for one in (*contestants, *added)),
     ]
     silent = [entrant.base for entrant in entrants if is_endpoint(entrant.base)]
-    if settings.min_confidence > 0 and silent:
-        raise InputError(f"{silent[0]} does not tell how likely its answers are: set evaluate.min_confidence to 0")
+    if contest.answer.min_confidence > 0 and silent:
+        raise InputError(f"{silent[0]} does not tell how likely its answers are: set answer.min_confidence to 0")
     arms = arms_for(models, further)
-    work = (asked, file.omissions, tuned, entrants, arms, base, settings, contest.seed, contest.source, inputs)
-    return Plan(*work, unrelated)
+    work = (asked, file.omissions, tuned, entrants, arms, base, settings, contest.answer)
+    return Plan(*work, contest.seed, contest.source, inputs, unrelated)
 
 
 def _at_hand(model: str, base: str, given: Mapping[str, Path]) -> str:

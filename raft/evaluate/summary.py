@@ -108,7 +108,6 @@ class Overview(TypedDict):
     unanswerable: int
     source: str
     confidence: float
-    top_k: int
     arms: dict[str, dict[str, Interval]]
     seconds: dict[str, float]
     regimes: dict[str, Regime]
@@ -120,8 +119,9 @@ class Overview(TypedDict):
 
 
 class Summary(Overview, Details):
-    """What `summary.json` holds; judge: None where nobody was asked to judge."""
+    """What `summary.json` holds. top_k: passages retrieved for a question; judge: None where nobody was asked."""
 
+    top_k: int
     judge: Judge | None
 
 
@@ -169,7 +169,6 @@ def summarise(
         unanswerable=len(questions) - answerable,
         source=str(source),
         confidence=ruler.settings.confidence,
-        top_k=ruler.settings.top_k,
         arms=by_arm(scores, clusters, ruler),
         seconds=_seconds(predictions),
         regimes=regimes,

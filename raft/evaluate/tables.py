@@ -303,7 +303,7 @@ def _confidence(summary: Summary) -> Table:
         "Confidence is the mean probability of the words of an answer, risk the mean loss (1 less F1, and 1 where "
         "nothing answers the question) of the answers given at or above it. The area under risk by coverage is to be "
         "compared with that of random confidence. Below min_confidence refusing loses less than answering "
-        "(evaluate.min_confidence in the recipe); its gain is measured on documents that did not choose it.",
+        "(answer.min_confidence in the recipe); its gain is measured on documents that did not choose it.",
         [
             (
                 "Arm", "Area", "At random", "Risk of the surest 25 %", "50 %", "75 %", "All", "min_confidence", "Gain",

@@ -10,6 +10,9 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
+from raft.answering.cases import Case
+from raft.answering.noting import Models
+from raft.answering.respondent import Respondent
 from raft.artifacts import (
     Ledger,
     Stage,
@@ -19,7 +22,6 @@ from raft.artifacts import (
     writing,
 )
 from raft.errors import InputError, ModelError, TooLongError
-from raft.evaluate.answering import Case, Respondent
 from raft.evaluate.arms import BASE, FEW_SHOT, Shown, cases_for
 from raft.evaluate.browse import Record
 from raft.evaluate.details import by_document, detail, outcomes
@@ -27,8 +29,8 @@ from raft.evaluate.evidence import Evidence, evidence_score
 from raft.evaluate.forgetting import answer_rows, forgetting, unrelated_cases
 from raft.evaluate.judging import JUDGEMENT, Judge, judge_all
 from raft.evaluate.metrics import retrieval_score, score_all
-from raft.evaluate.noting import Models
 from raft.evaluate.planning import HELD_BACK, Contest, Plan, make_plan
+from raft.evaluate.predictions import failures_of, held_back, predictions_of
 from raft.evaluate.report import Provenance, report_html, report_markdown
 from raft.evaluate.retrieval import CONSIDERED, SearchedInWays
 from raft.evaluate.robustness import DEPTH, Probes, Setting, Subject, Trial, judge, sample, summarise_trials, surface
@@ -109,14 +111,14 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
     index = loaders.open_index(contest.index)
     plan = replace(plan, questions=settle_evidence(plan.questions, index.documents, index.repeats, contest.index))
     with progress.task("Retrieve passages", len(plan.questions)) as advance:
-        retrieved = index.retrieve([question.text for question in plan.questions], settings.top_k)
+        retrieved = index.retrieve([question.text for question in plan.questions], plan.answer.top_k)
         advance(len(plan.questions))
     ids = [question.id for question in plan.questions]
     found = {id_: tuple(hit.passage for hit in hits) for id_, hits in zip(ids, retrieved, strict=True)}
     pools = dict(zip(ids, evidence_pools(plan.questions, index.documents, index.passages), strict=True))
     shown = Shown(found, _oracles(plan, pools), worked)
     subjects = _subjects(plan, index, shown.oracles)
-    probes = surface(subjects, index.passages, max(2, settings.top_k), Random(seed))
+    probes = surface(subjects, index.passages, max(2, plan.answer.top_k), Random(seed))
     notes = out.absolute().with_name(f".{out.name}.journal.jsonl")
     with Journal(notes, durable=plan.is_paid, sync_seconds=1.0) as journal:
         asking = _Asking(Models(journal, loaders.load), progress)
@@ -132,7 +134,7 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
         )
         judged_by: Judge | None = None
         if settings.judge:
-            decoding = replace(JUDGEMENT, thinking=settings.thinking)
+            decoding = replace(JUDGEMENT, thinking=plan.answer.thinking)
             second = asking.models.open(settings.judge, None, plan.inputs["judge"], decoding)
             judged = judge_all(by_id, predictions, scores, second, progress)
             scores = judged.scores
@@ -147,7 +149,8 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
         texts = [question.text for question in plan.questions]
         rankings = index.rankings(texts, CONSIDERED) if isinstance(index, SearchedInWays) else {}
         told = outcomes(plan.questions, evidence, predictions, scores)
-        summary: Summary = {**overview, **detail(plan.questions, told, scores, rankings, ruler), "judge": judged_by}
+        details = detail(plan.questions, told, scores, rankings, ruler)
+        summary: Summary = {**overview, **details, "top_k": plan.answer.top_k, "judge": judged_by}
         if settings.robustness:
             summary["robustness"] = summarise_trials(tried.trials, subjects, tried.left_out, ruler)
         if plan.unrelated:
@@ -221,7 +224,7 @@ class _Asking:
 def _predict(plan: Plan, shown: Shown, probes: Probes, asking: _Asking) -> tuple[list[Prediction], _Tried]:
     """All arms in their order, one model in memory at a time and each loaded once."""
     progress = asking.progress
-    settings = plan.settings
+    settings = plan.answer
     decoding = Decoding(settings.max_new_tokens, seed=plan.seed, weigh=True, thinking=settings.thinking)
     by_arm: dict[str, list[Prediction]] = {}
     tried = _Tried()
@@ -230,16 +233,17 @@ def _predict(plan: Plan, shown: Shown, probes: Probes, asking: _Asking) -> tuple
         with progress.task(f"Load {entrant.base}{tuned}", 1) as advance:
             model = asking.models.open(entrant.base, entrant.folder, entrant.identity, decoding)
             advance(1)
-        respondent = Respondent(model, settings.min_confidence, settings.hold_to_labels)
+        respondent = Respondent(model, settings)
         if plan.is_asked_elsewhere(entrant):
             name = plan.called(entrant.name)
             tried.elsewhere[name] = _elsewhere(name, plan, respondent, progress)
         for arm in plan.using(entrant):
             cases = cases_for(arm, plan.questions, shown)
-            by_arm[arm.name] = respondent.answer(cases, progress, f"Answer as {arm.name}")
-            if lost := {case.question.id for case in cases if respondent.was_held_back(case)}:
+            replies = respondent.answer(cases, progress, f"Answer as {arm.name}")
+            by_arm[arm.name] = predictions_of(arm.name, cases, replies)
+            if lost := held_back(cases, replies):
                 tried.held_back[arm.name] = lost
-            _tell_failures(arm.name, respondent.failures(cases), respondent.max_new_tokens, progress)
+            _tell_failures(arm.name, failures_of(replies), respondent.max_new_tokens, progress)
             if probes and arm.context is Context.RETRIEVED and not arm.worked:
                 _try(arm, probes, respondent, tried, progress)
         del model, respondent
@@ -276,8 +280,9 @@ def _without(
 def _elsewhere(name: str, plan: Plan, respondent: Respondent, progress: Progress) -> list[Prediction]:
     """Ask one model what is not about the documents; before its arms, so that too long a passage is told soon."""
     try:
-        cases = unrelated_cases(name, plan.unrelated)
-        return respondent.answer(cases, progress, f"Ask {name} what is not in the documents")
+        cases = unrelated_cases(plan.unrelated)
+        replies = respondent.answer(cases, progress, f"Ask {name} what is not in the documents")
+        return predictions_of(name, cases, replies)
     except TooLongError as error:
         raise InputError(
             f"a question of evaluate.forgetting does not fit the model: shorten its context ({error})"
@@ -289,14 +294,15 @@ def _try(arm: Arm, probes: Probes, respondent: Respondent, tried: _Tried, progre
     failures: Counter[Failure] = Counter()
     with progress.task(f"Vary the passages of {arm.name}", sum(map(len, probes.values()))) as advance:
         for setting, asked in probes.items():
-            cases = [Case(arm.name, question, passages) for question, passages in asked]
+            cases = [Case(question, passages) for question, passages in asked]
             try:
-                said = respondent.answer(cases, Silent(), "")
+                replies = respondent.answer(cases, Silent(), "")
             except TooLongError:
                 tried.left_out.setdefault(arm.name, []).append(setting)
             else:
+                said = predictions_of(arm.name, cases, replies)
                 tried.trials += [judge(setting, one.question, text) for one, text in zip(cases, said, strict=True)]
-                failures += respondent.failures(cases)
+                failures += failures_of(replies)
             advance(len(cases))
     _tell_failures(f"{arm.name} with other passages", failures, respondent.max_new_tokens, progress)
 

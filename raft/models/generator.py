@@ -61,10 +61,10 @@ class Failure(StrEnum):
     def advice(self) -> str:
         """What to do about it in an evaluation, a query or a server."""
         if self is Failure.CUT_OFF:
-            return "raise evaluate.max_new_tokens"
+            return "raise answer.max_new_tokens"
         if self is Failure.STILL_THINKING:
-            return "raise evaluate.max_new_tokens, or set evaluate.thinking to false"
-        return "set evaluate.thinking to false" if self is Failure.ONLY_THOUGHTS else "ask another model"
+            return "raise answer.max_new_tokens, or set answer.thinking to false"
+        return "set answer.thinking to false" if self is Failure.ONLY_THOUGHTS else "ask another model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +104,14 @@ def confidence(likelihood: float) -> float:
 
 
 def is_unsure(likelihood: float | None, min_confidence: float) -> bool:
-    """Whether a text is to count as a refusal, by `evaluate.min_confidence`; at 0 none is.
+    """Whether a text is to count as a refusal, by `answer.min_confidence`; at 0 none is.
 
     Raises ModelError where the model did not tell how likely the text is.
     """
     if min_confidence <= 0:
         return False
     if likelihood is None:
-        raise ModelError("the model does not tell how likely its answers are: set evaluate.min_confidence to 0")
+        raise ModelError("the model does not tell how likely its answers are: set answer.min_confidence to 0")
     return confidence(likelihood) < min_confidence
 
 

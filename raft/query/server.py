@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
+from raft.answering import Answer, Answerer
 from raft.errors import InputError, RaftError
-from raft.query.answerer import Answer, Answerer
-from raft.recipe import EvaluateSettings
+from raft.recipe import AnswerSettings
 
 PAGE = Path(__file__).parent / "page"
 MAX_BODY_BYTES = 64 * 1024
@@ -138,7 +138,7 @@ def serve(
     model_dir: Path | None,
     host: str = "127.0.0.1",
     port: int = 8000,
-    settings: EvaluateSettings = EvaluateSettings(),
+    settings: AnswerSettings = AnswerSettings(),
     base_model: str = "mini",
 ) -> None:
     """Serve until interrupted; the last two arguments are those of `Answerer.open`.

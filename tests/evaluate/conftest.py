@@ -16,7 +16,7 @@ from raft.evaluate import Contest, Evaluation, Loaders, evaluate
 from raft.models.generator import Decoding, Generation, Generator
 from raft.progress import Advance
 from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE, RECALL, REFUSAL, Prompt, PromptStyle, prompt_fingerprint
-from raft.recipe import EvaluateSettings
+from raft.recipe import AnswerSettings, EvaluateSettings
 from raft.types import Document, Passage, Question, ScoredPassage
 
 COLOURS = ("red", "amber", "green", "white", "violet", "blue", "orange", "black", "pink")
@@ -107,6 +107,7 @@ class World:
     models: dict[str, Path]
     questions: list[Question]
     settings: EvaluateSettings
+    answer: AnswerSettings
     loaded: list[str]
 
     def open_index(self, folder: Path) -> Harbour:
@@ -118,7 +119,7 @@ class World:
 
     def contest(self, **changes: Any) -> Contest:
         """What `evaluate` is given of all this, with some of it changed."""
-        return replace(Contest(self.index, self.questions, self.models, self.settings), **changes)
+        return replace(Contest(self.index, self.questions, self.models, self.settings, self.answer), **changes)
 
     def evaluate(self, out: Path, **changes: Any) -> Evaluation:
         """An evaluation by the fakes."""
@@ -152,8 +153,8 @@ def world(tmp_path: Path) -> World:
         draft.finish(Stage.INDEX, {}, {}, {}, Ledger(0, 0))
     assert draft.manifest is not None
     # The rules of these models read of nothing but lamps.
-    settings = EvaluateSettings(top_k=2, bootstrap_samples=400, forgetting="")
-    made = World(tmp_path / "index", draft.manifest.digest, {}, QUESTIONS, settings, [])
+    settings = EvaluateSettings(bootstrap_samples=400, forgetting="")
+    made = World(tmp_path / "index", draft.manifest.digest, {}, QUESTIONS, settings, AnswerSettings(top_k=2), [])
     made.models = {name: made.tune(tmp_path / "models" / name) for name in ("dsf", "raft")}
     return made
 

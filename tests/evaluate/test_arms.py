@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from raft.answering.noting import Noted
+from raft.answering.respondent import Respondent
 from raft.errors import InputError
-from raft.evaluate.answering import Respondent
 from raft.evaluate.arms import FEW_SHOT, ORACLE, Shown, arms_for, cases_for, read_arm
-from raft.evaluate.noting import Noted
+from raft.evaluate.predictions import predictions_of
 from raft.journal import Journal
 from raft.models.generator import Decoding
 from raft.progress import Silent
@@ -36,9 +37,8 @@ def answers(arms: Iterable[Arm], harbour: Any, models: Any, folder: Path, **show
         return [
             prediction
             for arm in arms
-            for prediction in respondents[arm.model].answer(
-                cases_for(arm, QUESTIONS, Shown(retrieved, **shown)), Silent(), arm.name
-            )
+            for cases in [cases_for(arm, QUESTIONS, Shown(retrieved, **shown))]
+            for prediction in predictions_of(arm.name, cases, respondents[arm.model].answer(cases, Silent(), arm.name))
         ]
 
 

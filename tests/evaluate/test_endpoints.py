@@ -12,20 +12,23 @@ import pytest
 from chat_endpoint import Endpoint, completion, last_words, serving
 from listening import Listener
 
+from raft.answering.cases import Case
+from raft.answering.noting import Models
+from raft.answering.respondent import Respondent
 from raft.artifacts import read_jsonl
 from raft.errors import ModelError
 from raft.evaluate import Loaders, evaluate
-from raft.evaluate.answering import Case, Respondent
 from raft.evaluate.judging import JUDGEMENT, judge_all
 from raft.evaluate.metrics import score_all
-from raft.evaluate.noting import Models
+from raft.evaluate.predictions import failures_of
 from raft.journal import Journal
 from raft.models.generator import Decoding, Failure, Generation
 from raft.progress import Silent
 from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE, Prompt
+from raft.recipe import AnswerSettings
 from raft.types import Prediction, Question
 
-CASES = [Case("ours", Question(f"q{n}", f"Which pier is number {n}?", ("none",)), None) for n in range(90)]
+CASES = [Case(Question(f"q{n}", f"Which pier is number {n}?", ("none",)), None) for n in range(90)]
 
 
 @pytest.fixture
@@ -112,16 +115,16 @@ def test_a_judge_behind_an_endpoint_is_asked_for_each_verdict_once(endpoint: End
 
 
 LABELLED = [
-    Case("ours", Question("q1", "Is pier 1 lit?", ("yes",)), None),
-    Case("ours", Question("q2", "Which end of pier 2 is lit?", ("aft",), choices=("fore", "aft")), None),
-    Case("ours", Question("q3", "Who lights pier 3?", ("Ada",)), None),
+    Case(Question("q1", "Is pier 1 lit?", ("yes",)), None),
+    Case(Question("q2", "Which end of pier 2 is lit?", ("aft",), choices=("fore", "aft")), None),
+    Case(Question("q3", "Who lights pier 3?", ("Ada",)), None),
 ]
 
 
 def labelled(endpoint: Endpoint, path: Path, hold: bool = True) -> list[tuple[str, bool | None]]:
     with Journal(path) as journal:
         model = Models(journal).open(endpoint.name, None, "id", Decoding())
-        said = Respondent(model, hold_to_labels=hold).answer(LABELLED, Silent(), "")
+        said = Respondent(model, AnswerSettings(hold_to_labels=hold)).answer(LABELLED, Silent(), "")
     return [(one.text, one.held_to_labels) for one in said]
 
 
@@ -171,8 +174,7 @@ def test_an_evaluation_says_which_arms_were_held_to_labels(world: Any, tmp_path:
     world.load = holding
 
     def run(out: Path, **changes: Any) -> Any:
-        settings = world.settings.model_copy(update=changes)
-        made = world.evaluate(out, questions=questions, settings=settings)
+        made = world.evaluate(out, questions=questions, answer=world.answer.model_copy(update=changes))
         return made.summary["held_to_labels"], (out / "report.md").read_text(encoding="utf-8")
 
     lit = [Question(f"lit{n}", f"Is the lamp of pier {n} red?", ("no",), (f"{n}.md",)) for n in (1, 2)]
@@ -189,10 +191,13 @@ def test_an_evaluation_says_which_arms_were_held_to_labels(world: Any, tmp_path:
     assert "decoding held" not in report
 
 
-def behind(endpoint: Endpoint, world: Any, out: Path, **changes: Any) -> tuple[Any, list[str], list[dict[str, Any]]]:
+def behind(
+    endpoint: Endpoint, world: Any, out: Path, judge: str = "", **changes: Any
+) -> tuple[Any, list[str], list[dict[str, Any]]]:
     """An evaluation of a model behind the endpoint: its summary, its notes, and the answers of rag."""
-    settings, listener = world.settings.model_copy(update=changes), Listener()
-    contest = world.contest(models={}, base_model=endpoint.name, settings=settings)
+    settings, answer = world.settings.model_copy(update={"judge": judge}), world.answer.model_copy(update=changes)
+    listener = Listener()
+    contest = world.contest(models={}, base_model=endpoint.name, settings=settings, answer=answer)
     made = evaluate(contest, out, listener, Loaders(world.open_index))
     rows = [row for _, row in read_jsonl(out / "predictions.jsonl") if row["arm"] == "rag"]
     return made.summary, listener.notes, rows
@@ -218,7 +223,7 @@ def test_answers_that_were_cut_off_count_as_wrong_in_their_form_and_are_told(
     quoted = f"[1] {BEGIN_QUOTE}Pier 0 {END_QUOTE} {ANSWER} red, as"
     endpoint.faults = [(200, completion(quoted, "length"))] * 20
     summary, notes, rows = behind(endpoint, world, tmp_path / "evaluation", max_new_tokens=64)
-    told = "count as wrong for {} (cut off at max_new_tokens 64): raise evaluate.max_new_tokens"
+    told = "count as wrong for {} (cut off at max_new_tokens 64): raise answer.max_new_tokens"
     assert [note for note in notes if "wrong" in note] == [
         f"evaluation: 10 answers {told.format(arm)}" for arm in ("base", "rag")
     ]
@@ -241,9 +246,7 @@ def test_thoughts_are_never_an_answer_in_an_evaluation(
     summary, notes, rows = behind(endpoint, world, tmp_path / "evaluation")
     assert {(row["answer"], row["text"]) for row in rows} == {("", "")}
     assert summary["arms"]["rag"]["f1"]["mean"] == 0
-    assert (
-        "while the model was thinking): raise evaluate.max_new_tokens, or set evaluate.thinking to false" in notes[-1]
-    )
+    assert "while the model was thinking): raise answer.max_new_tokens, or set answer.thinking to false" in notes[-1]
 
 
 def test_models_and_judge_are_asked_not_to_think_where_the_setting_says_so(
@@ -268,5 +271,5 @@ def test_failures_of_a_model_on_this_machine_come_back_from_its_journal(tmp_path
             noted = Models(journal, lambda *_: model).open("mini", None, "id", Decoding())
             respondent = Respondent(noted)
             (said,) = respondent.answer(CASES[:1], Silent(), "")
-            assert (said.text, said.answer, respondent.failures(CASES[:1])) == ("re", "", {Failure.CUT_OFF: 1})
+            assert (said.text, said.answer, failures_of([said])) == ("re", "", {Failure.CUT_OFF: 1})
         model.generate = None

@@ -257,8 +257,9 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from conftest import QUESTIONS, Harbour, RuleModel
-from raft.evaluate import Contest, Loaders, evaluate, noting
-from raft.recipe import EvaluateSettings
+from raft.answering import noting
+from raft.evaluate import Contest, Loaders, evaluate
+from raft.recipe import AnswerSettings, EvaluateSettings
 
 folder = Path(sys.argv[2])
 noting._CHUNK = 5
@@ -272,10 +273,10 @@ class Mortal(RuleModel):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().generate(*arguments)
 
-settings = EvaluateSettings(top_k=2, bootstrap_samples=400, forgetting=str(folder / "barrels.jsonl"))
+settings = EvaluateSettings(bootstrap_samples=400, forgetting=str(folder / "barrels.jsonl"))
 models = {name: folder / "models" / name for name in ("dsf", "raft")}
 load = lambda base, adapter: Mortal(lambda prompt: "<ANSWER>: wine1")
-contest = Contest(folder / "index", QUESTIONS, models, settings)
+contest = Contest(folder / "index", QUESTIONS, models, settings, AnswerSettings(top_k=2))
 evaluate(contest, folder / "evaluation", loaders=Loaders(lambda _: Harbour(), load))
 """
 
@@ -291,7 +292,7 @@ def test_answers_that_were_given_before_a_kill_are_not_asked_for_again(
     assert child.returncode == -signal.SIGKILL, child.stderr
     lines = (tmp_path / ".evaluation.journal.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 5
-    monkeypatch.setattr("raft.evaluate.noting._CHUNK", 5)
+    monkeypatch.setattr("raft.answering.noting._CHUNK", 5)
     prompts: list[str] = []
     plain = world.load
 

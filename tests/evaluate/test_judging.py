@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from listening import Listener
 
+from raft.answering.noting import Noted
 from raft.artifacts import read_jsonl, read_manifest
 from raft.errors import InputError, ModelError
 from raft.evaluate import Loaders, evaluate
 from raft.evaluate.judging import JUDGEMENT, judge_all
 from raft.evaluate.metrics import score_all
-from raft.evaluate.noting import Noted
 from raft.models.generator import Decoding, Failure, Generation
 from raft.outputs import parse_judgement
 from raft.progress import Advance, Progress, Silent
@@ -109,7 +109,7 @@ def test_a_verdict_is_the_first_word_even_where_the_rest_was_cut_off() -> None:
     found = judge_all(QUESTIONS, predictions, score_all(QUESTIONS, predictions), judge, listener)
     values = [one.metrics.get("judged_correct") for one in found.scores]
     assert (values, found.asked, found.failed) == ([1, 0, None], 3, 1)
-    why = "(cut off at max_new_tokens 16 while the model was thinking): set evaluate.thinking to false"
+    why = "(cut off at max_new_tokens 16 while the model was thinking): set answer.thinking to false"
     assert listener.notes == [f"evaluation: no verdict on 1 of 3 answers {why}"]
 
 
@@ -117,7 +117,7 @@ def test_a_judge_that_thinks_over_all_of_the_first_answers_is_an_error_with_what
     questions = {f"q{n}": Question(f"q{n}", "Which colour?", ("red",)) for n in range(40)}
     predictions = [said(id_, "rag", f"reddish {id_}") for id_ in questions]
     judge = Noted(CutJudge(lambda answer: None), "id", JUDGEMENT, None)
-    with pytest.raises(ModelError, match=r"none of the first 16 answers .*: set evaluate\.thinking to false"):
+    with pytest.raises(ModelError, match=r"none of the first 16 answers .*: set answer\.thinking to false"):
         judge_all(questions, predictions, score_all(questions, predictions), judge, Silent())
 
 

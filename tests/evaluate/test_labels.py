@@ -5,8 +5,9 @@ import random
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score
 
-from raft.evaluate.labels import OTHER, REFUSED, confusion, gold_label, labels_of, macro_f1, read_label
+from raft.evaluate.labels import OTHER, REFUSED, confusion, macro_f1
 from raft.evaluate.metrics import score
+from raft.questions.labels import gold_label, labels_of, read_label
 from raft.types import Prediction, Question
 
 VERDICTS = ("yes", "no", "maybe")

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from raft.answering import noting
 from raft.errors import ArtifactError
-from raft.evaluate import Loaders, evaluate, noting
+from raft.evaluate import Loaders, evaluate
 from raft.journal import Journal
 
 # Three prompts a chunk: twenty chunks for the ten questions of the harbour, and many places to die.
@@ -20,8 +21,9 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from conftest import QUESTIONS, RULES, Harbour, RuleModel
-from raft.evaluate import Contest, Loaders, evaluate, noting, verb
-from raft.recipe import EvaluateSettings
+from raft.answering import noting
+from raft.evaluate import Contest, Loaders, evaluate, verb
+from raft.recipe import AnswerSettings, EvaluateSettings
 
 folder, moment = Path(sys.argv[2]), int(sys.argv[3])
 noting._CHUNK = %d
@@ -41,9 +43,9 @@ class Mortal(RuleModel):
 if moment == 0:
     verb.report_html = die
 models = {name: folder / "models" / name for name in ("dsf", "raft")}
-settings = EvaluateSettings(top_k=2, bootstrap_samples=400, forgetting="")
+settings = EvaluateSettings(bootstrap_samples=400, forgetting="")
 load = lambda base, adapter: Mortal(RULES[adapter.name if adapter else "base"])
-contest = Contest(folder / "index", QUESTIONS, models, settings)
+contest = Contest(folder / "index", QUESTIONS, models, settings, AnswerSettings(top_k=2))
 evaluate(contest, folder / "out" / "evaluation", loaders=Loaders(lambda _: Harbour(), load))
 """
 

@@ -195,16 +195,16 @@ def test_an_arm_is_refused_its_unsure_answers_where_a_confidence_is_asked_for(wo
     summary = run(world, tmp_path / "all").summary
     assert summary["risk_coverage"]["raft"]["area"] == 0
     assert summary["risk_coverage"]["base"]["min_confidence"] is None  # nine wrong of ten
-    settings = world.settings.model_copy(update={"min_confidence": 0.5})
-    strict = run(world, tmp_path / "strict", settings=settings).summary
+    answer = world.answer.model_copy(update={"min_confidence": 0.5})
+    strict = run(world, tmp_path / "strict", answer=answer).summary
     assert strict["arms"]["raft"]["refused"]["mean"] == pytest.approx(8 / 9)
     assert strict["arms"]["raft"]["exact_match"]["mean"] == pytest.approx(1 / 9)
     assert read_manifest(tmp_path / "strict").settings["min_confidence"] == 0.5
     with pytest.raises(InputError, match="does not tell how likely"):
-        run(world, tmp_path / "never", settings=settings, models={}, base_model="openai:m@http://localhost:1/v1")
+        run(world, tmp_path / "never", answer=answer, models={}, base_model="openai:m@http://localhost:1/v1")
     world.load = unweighed
     with pytest.raises(ModelError, match="does not tell how likely"):
-        run(world, tmp_path / "never", settings=settings)
+        run(world, tmp_path / "never", answer=answer)
 
 
 def test_results_are_split_by_document(world: Any, tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from raft.answering import Answerer
 from raft.errors import InputError
-from raft.query import Answerer, create_app, serve
+from raft.query import create_app, serve
 from raft.query.server import MAX_BODY_BYTES
 
 QUOTED = "[1] ##begin_quote## it may run dry for 40 seconds ##end_quote## <ANSWER>: 40 seconds"

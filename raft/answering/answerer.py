@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from raft.citations import CheckedAnswer, check_citations
+from raft.answering.cases import Case, Reply
+from raft.answering.noting import Noted
+from raft.answering.respondent import Respondent
 from raft.errors import InputError, ModelError
-from raft.models.generator import Decoding, Generator, is_unsure, load_generator
+from raft.models.generator import Decoding, Generator, load_generator
 from raft.models.tuned import check_tuned, read_tuned
-from raft.outputs import parse_answer
-from raft.prompts import ANSWER, REFUSAL, passages_prompt
-from raft.recipe import MAX_PASSAGES, EvaluateSettings
-from raft.types import Passage, ScoredPassage
+from raft.progress import Silent
+from raft.recipe import MAX_PASSAGES, AnswerSettings
+from raft.types import Passage, Question, Quote, ScoredPassage
 
 MAX_QUESTION_CHARACTERS = 2_000
 
@@ -64,18 +65,21 @@ class Answerer:
     """An index and a model, loaded once, for as many questions as there are. Not safe for threads."""
 
     def __init__(
-        self, index: Retriever, sources: Mapping[str, str], generator: Generator, settings: EvaluateSettings
+        self, index: Retriever, sources: Mapping[str, str], generator: Generator, settings: AnswerSettings
     ) -> None:
         """sources: the file of each document, by document id."""
-        self._index, self._sources = index, sources
-        self._generator, self._settings = generator, settings
+        self._index, self._sources, self._settings = index, sources, settings
+        self._generator = generator
+        self._decoding = Decoding(
+            settings.max_new_tokens, weigh=settings.min_confidence > 0, thinking=settings.thinking
+        )
 
     @classmethod
     def open(
         cls,
         index_dir: Path,
         model_dir: Path | None,
-        settings: EvaluateSettings = EvaluateSettings(),
+        settings: AnswerSettings = AnswerSettings(),
         base_model: str = "mini",
     ) -> Answerer:
         """Open an index and the model that was tuned for it, or without `model_dir` the untuned `base_model`.
@@ -98,12 +102,13 @@ class Answerer:
         """The name that the model was loaded by."""
         return self._generator.name
 
-    def answer(self, question: str, top_k: int | None = None) -> Answer:
+    def answer(self, question: str, top_k: int | None = None, *, retrieve: bool = True) -> Answer:
         """Answer from the `top_k` best passages (by default as many as in the settings).
 
-        Where the model is less sure than `min_confidence` in the settings, the answer is a refusal. Raises InputError
-        where the question is empty or too long, ModelError where the prompt does not fit the model or its reply holds
-        no answer, such as one that was cut off.
+        Where the model is less sure than `min_confidence` in the settings, the answer is a refusal. retrieve: whether
+        passages are looked for; else the model answers from memory. Raises InputError where the question is empty or
+        too long, ModelError where the prompt does not fit the model or its reply holds no answer, such as one that was
+        cut off.
         """
         question = check_question(question)
         if top_k is None:
@@ -111,32 +116,32 @@ class Answerer:
         if not 1 <= top_k <= MAX_PASSAGES:
             raise InputError(f"top_k is {top_k}, but a prompt holds 1 to {MAX_PASSAGES} passages: choose within that")
         began = time.perf_counter()
-        found = tuple(self._index.retrieve([question], top_k)[0])
-        passages = [scored.passage for scored in found]
-        prompt = passages_prompt(question, passages, self._generator.style)
-        limit, room = self._settings.min_confidence, self._settings.max_new_tokens
-        decoding = Decoding(max_new_tokens=room, weigh=limit > 0, thinking=self._settings.thinking)
-        written = self._generator.generate([prompt], decoding)[0]
+        found = tuple(self._index.retrieve([question], top_k)[0]) if retrieve else ()
+        passages = tuple(scored.passage for scored in found)
+        # A respondent of its own for each question: what was said before is not kept.
+        respondent = Respondent(Noted(self._generator, "", self._decoding, None), self._settings)
+        (reply,) = respondent.answer([Case(Question("", question), passages if retrieve else None)], Silent(), "")
+        self._check(reply)
+        return Answer(
+            question=question,
+            answer=reply.answer,
+            abstained=reply.abstained,
+            quotes=cited_sources(reply.quotes, passages, self._sources),
+            unverified=len(reply.unverified),
+            passages=found,
+            seconds=time.perf_counter() - began,
+            prompt_tokens=reply.generation.prompt_tokens,
+            completion_tokens=reply.generation.completion_tokens,
+        )
+
+    def _check(self, reply: Reply) -> None:
+        """Raises ModelError for a reply that holds no answer: nobody shall take what is left of it for one."""
+        written = reply.generation
         if written.held_back:
             raise ModelError(f"{self.model_name} gave no answer (a content filter held it back): ask in other words")
         if written.failure is not None:
-            why = written.failure
-            raise ModelError(f"{self.model_name} gave no answer ({why.told(room)}): {why.advice}")
-        parsed = parse_answer(written.text)
-        if is_unsure(written.likelihood, limit):
-            parsed = parse_answer(f"{ANSWER} {REFUSAL}")
-        checked = check_citations(parsed, passages)
-        return Answer(
-            question=question,
-            answer=REFUSAL if parsed.abstained else checked.answer,
-            abstained=parsed.abstained,
-            quotes=cited_sources(checked, passages, self._sources),
-            unverified=len(checked.unverified),
-            passages=found,
-            seconds=time.perf_counter() - began,
-            prompt_tokens=written.prompt_tokens,
-            completion_tokens=written.completion_tokens,
-        )
+            why = written.failure.told(self._settings.max_new_tokens)
+            raise ModelError(f"{self.model_name} gave no answer ({why}): {written.failure.advice}")
 
 
 def check_question(question: str) -> str:
@@ -152,12 +157,12 @@ def check_question(question: str) -> str:
 
 
 def cited_sources(
-    checked: CheckedAnswer, passages: Sequence[Passage], sources: Mapping[str, str]
+    quotes: Sequence[Quote], passages: Sequence[Passage], sources: Mapping[str, str]
 ) -> tuple[CitedSource, ...]:
     """The verified quotes, each once, with their places in their documents."""
     by_id = {passage.id: passage for passage in passages}
     cited = []
-    for quote in dict.fromkeys(checked.quotes):
+    for quote in dict.fromkeys(quotes):
         passage = by_id[quote.passage_id]
         start, end = passage.start + quote.start, passage.start + quote.end
         source = sources[passage.document_id]

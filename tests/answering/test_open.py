@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from raft.answering import Answerer
 from raft.artifacts import Ledger, Stage, writing
 from raft.errors import ArtifactError
 from raft.index import Index, build_index
 from raft.models.tuned import TRAINING, TunedModel
 from raft.prompts import PromptStyle, prompt_fingerprint
-from raft.query import Answerer
-from raft.recipe import EvaluateSettings, IndexSettings, TuningMethod
+from raft.recipe import AnswerSettings, IndexSettings, TuningMethod
 
 PUMP = "# Pumps\n\nPump P-7 may run dry for 40 seconds. Pump P-9 may run dry for 15 seconds.\n"
 
@@ -51,7 +51,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_untuned_model_answers_from_the_index(index_dir: Path, untrained: Path) -> None:
-    answerer = Answerer.open(index_dir, None, EvaluateSettings(top_k=2, max_new_tokens=16), str(untrained))
+    answerer = Answerer.open(index_dir, None, AnswerSettings(top_k=2, max_new_tokens=16), str(untrained))
     answer = answerer.answer("How long may pump P-7 run dry?")
     documents = Index.open(index_dir).documents
     assert answer.passages[0].passage.document_id == "pump.md"
@@ -87,7 +87,7 @@ def test_serving_takes_its_settings_and_its_untuned_model_from_the_recipe(index_
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "raft.cli", "serve", "--index", str(index_dir), "--port", str(port)]
-    sets = ["--set", "evaluate.top_k=1", "--set", "evaluate.max_new_tokens=2", "--set", f"tune.model={tiny_mini}"]
+    sets = ["--set", "answer.top_k=1", "--set", "answer.max_new_tokens=2", "--set", f"tune.model={tiny_mini}"]
     with subprocess.Popen([*command, *sets]) as server:
         try:
             asked = {"question": "How long may pump P-7 run dry?"}

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from raft.answering import Answer, Answerer, CitedSource
 from raft.display import print_answer
 from raft.errors import InputError, ModelError
 from raft.models.generator import Failure
 from raft.prompts import REFUSAL
-from raft.query import Answer, Answerer
-from raft.query.answerer import CitedSource
-from raft.recipe import EvaluateSettings
+from raft.recipe import AnswerSettings
 
 QUOTED = "[1] ##begin_quote## it may run dry for 40 seconds ##end_quote## <ANSWER>: 40 seconds"
 INVENTED = "[1] ##begin_quote## it may run dry for 90 seconds ##end_quote## <ANSWER>: 90 seconds"
@@ -115,14 +114,14 @@ def test_an_unsure_answer_is_a_refusal_without_quotes(model: Any, answering: Any
     model.text, model.likelihood = QUOTED, math.log(0.6)
 
     def answered(min_confidence: float) -> Answer:
-        return answering(EvaluateSettings(top_k=3, min_confidence=min_confidence)).answer("How long may P-7 run dry?")
+        return answering(AnswerSettings(top_k=3, min_confidence=min_confidence)).answer("How long may P-7 run dry?")
 
     sure, unsure = answered(0.59), answered(0.61)
     assert (sure.answer, sure.abstained, len(sure.quotes)) == ("40 seconds", False, 1)
     assert (unsure.answer, unsure.abstained, unsure.quotes, unsure.unverified) == (REFUSAL, True, (), 0)
     model.likelihood = None
     assert answered(0.0).answer == "40 seconds"
-    with pytest.raises(ModelError, match=r"likely its answers are: set evaluate\.min_confidence to 0"):
+    with pytest.raises(ModelError, match=r"likely its answers are: set answer\.min_confidence to 0"):
         answered(0.5)
 
 
@@ -138,13 +137,13 @@ def test_a_quote_that_runs_over_a_line_is_printed_on_one(capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("failure", "message"),
     [
-        (Failure.CUT_OFF, "(cut off at max_new_tokens 64): raise evaluate.max_new_tokens"),
+        (Failure.CUT_OFF, "(cut off at max_new_tokens 64): raise answer.max_new_tokens"),
         (
             Failure.STILL_THINKING,
-            "(cut off at max_new_tokens 64 while the model was thinking): raise evaluate.max_new_tokens, or set "
-            "evaluate.thinking to false",
+            "(cut off at max_new_tokens 64 while the model was thinking): raise answer.max_new_tokens, or set "
+            "answer.thinking to false",
         ),
-        (Failure.ONLY_THOUGHTS, "(thoughts without an answer): set evaluate.thinking to false"),
+        (Failure.ONLY_THOUGHTS, "(thoughts without an answer): set answer.thinking to false"),
         (Failure.DECLINED, "(the model declined to answer): ask another model"),
         (Failure.CALLED_TOOL, "(a tool call instead of an answer): ask another model"),
         (Failure.NO_TEXT, "(no text): ask another model"),
@@ -155,7 +154,7 @@ def test_a_reply_without_an_answer_is_an_error_that_says_why_and_what_to_do(
 ) -> None:
     model.text, model.failure = "", failure
     with pytest.raises(ModelError) as caught:
-        answering(EvaluateSettings(max_new_tokens=64)).answer("Tea?")
+        answering(AnswerSettings(max_new_tokens=64)).answer("Tea?")
     assert str(caught.value) == f"scripted gave no answer {message}"
 
 
@@ -166,6 +165,6 @@ def test_an_answer_that_a_content_filter_held_back_is_an_error(answerer: Answere
 
 
 def test_a_model_is_asked_not_to_think_where_the_setting_says_so(model: Any, answering: Any) -> None:
-    answering(EvaluateSettings()).answer("Tea?")
-    answering(EvaluateSettings(thinking=False)).answer("Tea?")
+    answering(AnswerSettings()).answer("Tea?")
+    answering(AnswerSettings(thinking=False)).answer("Tea?")
     assert [one.thinking for one in model.decodings] == [True, False]
