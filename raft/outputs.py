@@ -10,7 +10,7 @@ from typing import NamedTuple
 from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE, QUESTION, REFUSAL, CitedQuote
 from raft.text import normalise_answer, typed
 
-_QUOTE = re.compile(rf"\[(\d+)\]\s*{BEGIN_QUOTE}(.*?)(?:{END_QUOTE}|$)", re.DOTALL)
+_QUOTE = re.compile(rf"\[(\d{{1,4}})\]\s*{BEGIN_QUOTE}(.*?)(?:{END_QUOTE}|$)", re.DOTALL)
 
 
 def parse_quotes(reasoning: str) -> Iterator[tuple[str, CitedQuote | None]]:
@@ -33,45 +33,91 @@ class ParsedAnswer(NamedTuple):
     marked: bool
 
 
-# The mark in either case, with any colon or none; where there is none, a line that begins with "Answer:".
-_ANSWER_MARK = re.compile(r"[*_]*<\s*ANSWER\s*(?:>\s*[*_]*\s*[:\uff1a]?|[:\uff1a]\s*>?)[*_]*", re.IGNORECASE)
-_ANSWER_LINE = re.compile(r"^[ \t#*_]*(?:final )?answer[ \t*_]*[:\uff1a][*_]*", re.IGNORECASE | re.MULTILINE)
-_ANSWER_END = re.compile(r"<\s*/\s*ANSWER\s*>.*", re.IGNORECASE | re.DOTALL)
+# The mark in either case, in any brackets of its kind, with any colon or none; where there is none of it, a line that
+# begins with "Answer:".
+_OPEN, _CLOSE = r"(?:\\?[<\u2039\uff1c]|&lt;)", r"(?:\\?[>\u203a\uff1e]|&gt;)"
+_COLON = "[:\uff1a\ufe55]"
+_ANSWER_MARK = re.compile(
+    rf"(?<![*_`])[*_`]*(?:{_OPEN}\s*ANSWER\s*/?\s*(?:{_CLOSE}[*_`]*\s*{_COLON}?|{_COLON}\s*{_CLOSE}?)"
+    rf"|{_OPEN}\s*/\s*ANSWER\s*{_CLOSE}\s*{_COLON}|\[ANSWER\]\s*{_COLON}|(?<!\w)ANSWER\s*{_CLOSE}\s*{_COLON})[*_`]*",
+    re.IGNORECASE,
+)
+_ANSWER_LINE = re.compile(rf"^[ \t#*_>-]*(?:final )?answer[ \t*_]*{_COLON}[*_]*", re.IGNORECASE | re.MULTILINE)
+_ANSWER_END = re.compile(rf"{_OPEN}\s*/\s*ANSWER\s*{_CLOSE}(?!\s*{_COLON}).*", re.IGNORECASE | re.DOTALL)
+_BLANK_LINE = re.compile(r"\n\s*\n")
 
 
 def parse_answer(text: str) -> ParsedAnswer:
     """Take a model's output apart; without an answer mark all that is no quote counts as the answer.
 
-    Marks that are nearly in form are read as meant: see docs/evaluation.md. The last one counts.
+    Marks that are nearly in form are read as meant: see docs/evaluation.md. The last one that something follows counts.
     """
-    marks = list(_ANSWER_MARK.finditer(text)) or list(_ANSWER_LINE.finditer(text))
-    if marks:
-        reasoning, answer = text[: marks[-1].start()], _ANSWER_END.sub("", text[marks[-1].end() :])
+    mark, end = _mark(text)
+    if mark is not None:
+        # What stands below a blank line explains the answer.
+        reasoning, answer = text[: mark.start()], _BLANK_LINE.split(text[mark.end() : end].strip(), maxsplit=1)[0]
     else:
         reasoning, answer = text, _QUOTE.sub(" ", text)
     quotes = tuple(quote for _, quote in parse_quotes(reasoning) if quote is not None)
-    answer = " ".join(answer.split())
+    answer = " ".join(_ANSWER_END.sub("", answer).split())
     # An output without an answer, or one that was cut off, is a failure of form and no refusal.
-    return ParsedAnswer(reasoning.strip(), quotes, answer, reads_as_refusal(answer), bool(marks))
+    return ParsedAnswer(reasoning.strip(), quotes, answer, reads_as_refusal(answer), mark is not None)
+
+
+def _mark(text: str) -> tuple[re.Match[str] | None, int]:
+    """The last mark behind which something is said, or the last of all, and where what is said ends."""
+    found = list(_ANSWER_MARK.finditer(text)) or list(_ANSWER_LINE.finditer(text))
+    # Without its colon it is a mark only where it comes first, or begins a line: an answer may speak of such tags.
+    marks = [
+        mark
+        for place, mark in enumerate(found)
+        if not place or re.search(_COLON, mark[0]) or text[: mark.start()].endswith("\n")
+    ]
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    spans = list(zip(marks, ends, strict=False))
+    said = [(mark, end) for mark, end in spans if _ANSWER_END.sub("", text[mark.end() : end]).strip()]
+    return said[-1] if said else spans[-1] if spans else (None, len(text))
 
 
 # A longer answer that also says what is not stated answers all the same.
-_LONGEST_REFUSAL = 20
-_SHOWN = r"(?:passages?|contexts?|documents?|texts?|excerpts?|sources?|information|articles?)"
-_TELLS = r"(?:answer|mention|state|specify|contain|say|provide|give|include|address|discuss|tell|have|cover)\w*"
-_TOLD = r"(?:answered|mentioned|stated|specified|contained|provided|given|included|addressed|found|available|covered)"
-_REFUSES = re.compile(
-    rf"(?:[\w' -]+ )?{_SHOWN} (?:[\w\[\]]+ ){{0,3}}?(?:(?:do|does|did) not|(?:do|does|did)n't|cannot|can't) "
-    rf"(?:\w+ ){{0,2}}?{_TELLS}\b.*"
-    r"|(?:(?:i am |i'm )?sorry,? (?:but )?|unfortunately,? )?(?:i|we) (?:do not|don't|cannot|can't|can not|could not|"
-    r"couldn't|am unable to|am not able to|are unable to) (?:know|answer|find|tell|determine|say|provide)\b.*"
-    rf"|(?:(?:it|this|that|the answer) is )?(?:not|nowhere) (?:explicitly |directly )?{_TOLD}"
-    rf"(?: (?:in|by|from) (?:the |this |these |any )?(?:\w+ )?{_SHOWN})?"
-    rf"|(?:there is )?(?:no|not enough|insufficient) (?:answer|information|mention|context)"
-    rf"(?: (?:\w+ ){{0,4}}?(?:the |this |these |any )?(?:\w+ )?{_SHOWN}| (?:given|provided|available|found))?"
-    rf"|(?:this|it|the question) cannot be (?:answered|determined)\b.*|unanswerable",
-    re.IGNORECASE,
+_LONGEST_REFUSAL, _MOST_CHARACTERS = 20, 200
+_THE = r"(?:the|these|this|those|any|provided|given|retrieved|above|available|numbered|supplied)"
+_PLACE = r"(?:passages?|contexts?|documents?|texts?|excerpts?|sources?|information)"
+_SHOWN = rf"(?:(?:{_THE} )*{_PLACE}(?: \[?\d{{1,2}}\]?)?)"
+_IN_SHOWN = rf"(?: (?:in|by|from|within|based on|with|on) {_SHOWN})"
+# Some words without a number and without a second clause, in which an answer could hide.
+_WORDS = r"[^,;.\d]{1,60}?"
+_ABOUT = rf"(?: (?:about|on|of|for|regarding|to|needed) {_WORDS})"
+_SORT = r"(?:any|enough|sufficient|the|this|that|an?|no|relevant|specific|explicit)"
+_THAT = (
+    rf"(?:it|this|that|so|one|(?:the|this|that|your) question|(?:{_SORT} )*(?:information|details?|answer|mention|data)"
+    rf"{_ABOUT}?|(?:how|what|when|where|who|whom|why|which|whether|if)\b[^,;.\d]{{0,60}})"
 )
+_NOT = r"(?:(?:do|does|did|is|are|was|were|could)(?: not|n't)|cannot|can't|can not|never)"
+_HOW = r"(?:(?:explicitly|directly|clearly|actually|specifically) )?"
+_BEFORE = rf"(?:(?:based on|according to|from) {_SHOWN},? )?(?:(?:i am |i'm )?sorry,? (?:but )?|unfortunately,? )?"
+_WAYS = (
+    # The passages do not answer this; none of them states the price.
+    rf"{_SHOWN} {_NOT} {_HOW}(?:answer|address)(?: {_THAT})?",
+    rf"{_SHOWN} {_NOT} {_HOW}(?:mention|state|specify|say|discuss|indicate)(?: {_WORDS})?",
+    rf"{_SHOWN} {_NOT} {_HOW}(?:contain|provide|give|include|have|tell(?: me| us)?) {_THAT}",
+    rf"(?:none of {_SHOWN}|no passages?|nothing{_IN_SHOWN}) (?:answer|mention|state|say|address)\w*(?: {_THAT})?",
+    rf"{_SHOWN} (?:contain|provide|give|offer|include|have|hold)s? no (?:\w+ )?(?:answer|information|mention){_ABOUT}?",
+    # I do not know; unable to answer.
+    rf"(?:i|we) {_NOT} (?:know|answer|find|tell|determine|say)(?: {_THAT})?{_IN_SHOWN}?",
+    rf"(?:(?:i am|i'm) )?(?:unable|not able) to (?:answer|find|tell|determine|say)(?: {_THAT})?{_IN_SHOWN}?",
+    # It is not mentioned; the answer is not available in the passages.
+    rf"(?:{_WORDS} {_NOT} |not |it is not ){_HOW}(?:mentioned|stated|specified|answered){_IN_SHOWN}?",
+    rf"(?:{_WORDS} {_NOT} (?:be )?|not |it is not ){_HOW}(?:given|provided|found|available|included|in){_IN_SHOWN}",
+    rf"(?:the answer|the information|it) {_NOT} (?:be )?{_HOW}(?:given|provided|found|available|known)",
+    rf"the answer {_NOT} (?:in|within) {_SHOWN}",
+    # There is no information on this; it cannot be answered from the passages.
+    rf"(?:there is |there's )?(?:no|not enough|insufficient) (?:{_SORT} )?(?:answer|information|mention|context)"
+    rf"(?: (?:was |is )?(?:found|given|provided|available|mentioned))?{_ABOUT}?{_IN_SHOWN}?",
+    rf"(?:(?:this|it|the question|that) )?{_NOT} be (?:answered|determined){_IN_SHOWN}?",
+    r"unanswerable",
+)
+_REFUSES = re.compile(rf"{_BEFORE}(?:{'|'.join(_WAYS)})", re.IGNORECASE)
 
 
 def reads_as_refusal(answer: str) -> bool:
@@ -81,8 +127,9 @@ def reads_as_refusal(answer: str) -> bool:
     """
     if normalise_answer(answer) == normalise_answer(REFUSAL):
         return True
-    plain = typed(answer).strip(" .!*\"'")
-    return len(plain.split()) <= _LONGEST_REFUSAL and _REFUSES.fullmatch(plain) is not None
+    if len(answer) > _MOST_CHARACTERS or len(answer.split()) > _LONGEST_REFUSAL:
+        return False
+    return _REFUSES.fullmatch(typed(answer).strip(" .!*_\"'")) is not None
 
 
 class ParsedQuestion(NamedTuple):

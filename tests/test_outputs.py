@@ -19,11 +19,32 @@ from raft.prompts import ANSWER
         "It says so. <ANSWER>: an hour. Or rather <ANSWER>: three minutes",
         "It stands in passage 1.\nAnswer: three minutes",
         "## Final answer:\nthree minutes",
+        "`<ANSWER>`: three minutes",
+        "\uff1cANSWER\uff1e\uff1athree minutes",
+        "[ANSWER]: three minutes",
+        "ANSWER>: three minutes",
+        "<ANSWER/>: three minutes",
+        "</ANSWER>: three minutes",
+        "&lt;ANSWER&gt;: three minutes",
+        "- Answer: three minutes",
+        "<ANSWER>: three minutes <ANSWER>:",
+        "<ANSWER>: three minutes\n</answer>\n<ANSWER>",
+        "<ANSWER>:\n\nthree minutes\n\nExplanation: passage 1 says so.",
     ],
 )
 def test_an_answer_mark_that_is_nearly_in_form_is_read_as_meant(text: str) -> None:
     parsed = parse_answer(text)
     assert (parsed.answer, parsed.marked, parsed.abstained) == ("three minutes", True, False)
+
+
+def test_an_answer_may_speak_of_a_tag_and_a_closing_mark_alone_is_taken_off() -> None:
+    assert parse_answer("<ANSWER>: Use the tag <answer> in XML").answer == "Use the tag <answer> in XML"
+    assert parse_answer("36 bar</ANSWER>").answer == "36 bar"
+
+
+def test_odd_and_long_outputs_are_read_in_no_time() -> None:
+    for text in ("*" * 50_000, "_" * 50_000, "<" * 50_000, "[" + "9" * 5_000 + "]##begin_quote##x##end_quote##"):
+        assert not parse_answer(text).marked
 
 
 def test_words_that_are_no_mark_are_left_alone() -> None:
@@ -52,6 +73,25 @@ def test_words_that_are_no_mark_are_left_alone() -> None:
         "There is no answer in these passages.",
         "This cannot be determined from the text.",
         "Unanswerable",
+        "There is not enough information to answer the question.",
+        "None of the passages answer this.",
+        "No passage answers this.",
+        "The passages contain no answer.",
+        "The passages provide no information on this.",
+        "The answer is not in the passages.",
+        "The answer cannot be found in the passages.",
+        "Based on the passages, the answer is not stated.",
+        "The maximum pressure is not stated.",
+        "The price is not mentioned in the passages.",
+        "The information is not available.",
+        "Cannot be determined.",
+        "Unable to answer",
+        "I'm unable to answer.",
+        "The question can't be answered",
+        "It isn't mentioned.",
+        "There is no mention of a price.",
+        "Nothing in the passages answers this.",
+        "No relevant information was found.",
     ],
 )
 def test_a_refusal_in_other_words_is_one(answer: str) -> None:
@@ -71,6 +111,21 @@ def test_a_refusal_in_other_words_is_one(answer: str) -> None:
         "not available on Mondays",
         "The harbour office gives no information by telephone",
         "unknown",
+        "The passages do not state it explicitly, but the pressure is 36 bar",
+        "I do not know, but 36 bar is usual",
+        "The context does not answer this; however the answer is 5 bar.",
+        "The text does not contain sulphites",
+        "The warranty document does not cover water damage",
+        "The documents do not include the invoice",
+        "We do not provide refunds",
+        "We cannot provide spare parts",
+        "The light source does not have a filter",
+        "the document does not have to be signed",
+        "This cannot be answered by phone",
+        "Not Found",
+        "Not included",
+        "not covered",
+        "Not available from the source of the river",
         "The passage from Brill to Dunmarra, which the ferry does not cover in winter while the ice is too thick",
     ],
 )

@@ -11,7 +11,17 @@ from raft.evaluate.values import value_of
 from raft.text import Span, normalise_answer, token_f1
 
 # Between the items of a list: marks (no comma inside a number), words, bullets and the numbers of items.
-_BETWEEN = re.compile(r"[;\n]|,(?!\d)|(?<!\d),|(?:^|\s)(?:and|as well as|&|[-*•]|\d{1,2}[.)])(?=\s)", re.IGNORECASE)
+_ITEM = "(?:[-*\u2022\u2013\u25e6]|\\(?\\d{1,3}[.)]|\\(?[a-z][.)])(?=\\s)"
+_BETWEEN = re.compile(
+    rf"[;\n|\u3001\uff1b\u060c\u061b]\s*(?:{_ITEM})?|[,\uff0c](?!\d)|(?<!\d)[,\uff0c]|^\s*(?:{_ITEM})"
+    r"|\s\d{1,2}[.)](?=\s)|(?<![\d\s])\s+[-*\u2022](?=\s)"
+    r"|(?:^|\s)(?:and|as well as|&|und|sowie|et)(?=\s)|[\u548c\u53ca\u8207\u4e0e](?=\S)",
+    re.IGNORECASE,
+)
+# Commas without spaces part a list of numbers where they cannot group thousands.
+_NUMBERS = re.compile(r"\d{1,2}(?:,\d{1,2}){2,}")
+# Items that are wanted whole may hold a comma, such as a date.
+_FEWEST_JOINED = 3
 
 _LEFT_OVER = ("a", "an", "the")
 
@@ -24,11 +34,12 @@ def named(answer: str, wanted: Sequence[str]) -> list[str]:
     """
     parts = _parts(answer)
     # Next to others, an item that is a mark or an article would go unseen: "Spey, +" compares as "spey".
+    most = max([_FEWEST_JOINED, *(len(_parts(one)) for one in wanted)])
     small = [not _says_something(answer[slice(*part)].lower()) for part in parts]
     items: list[str] = []
     at = 0
     while at < len(parts):
-        ends = (end for end in range(len(parts), at, -1) if end == at + 1 or not any(small[at:end]))
+        ends = (end for end in range(min(len(parts), at + most), at, -1) if end == at + 1 or not any(small[at:end]))
         runs = ((end, answer[parts[at][0] : parts[end - 1][1]]) for end in ends)
         end, item = next(((e, run) for e, run in runs if any(same(run, one) for one in wanted)), (at + 1, ""))
         items.append(item or answer[slice(*parts[at])])
@@ -45,6 +56,7 @@ def _says_something(item: str) -> bool:
 
 
 def _parts(answer: str) -> list[Span]:
+    answer = _NUMBERS.sub(lambda found: found[0].replace(",", ";"), answer)
     edges = [0, *(edge for found in _BETWEEN.finditer(answer) for edge in found.span()), len(answer)]
     spans = zip(edges[::2], edges[1::2], strict=True)
     trimmed = ((s + len(answer[s:e]) - len(answer[s:e].lstrip()), s + len(answer[s:e].rstrip())) for s, e in spans)

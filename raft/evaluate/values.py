@@ -65,7 +65,7 @@ _GROUPED = (
     r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|[1-9]\d{0,2}(?:\.\d{3})+,\d+|[1-9]\d{0,2}(?:\.\d{3}){2,}"
     r"|[1-9]\d{0,2}(?:[' ]\d{3})+(?:[.,]\d+)?"
 )
-_TOKEN = re.compile(rf"[-+]?(?:{_GROUPED}|\d+(?:[.,]\d+)?)(?![.,\d]*\d)|[^\W\d_]+\d?|\d+|\S")
+_TOKEN = re.compile(rf"[-+]?(?:{_GROUPED}|\d*[.,]?\d+)(?![.,\d]*\d)|[^\W\d_]+\d?|\d+|\S")
 # Words of a unit may end in a power ("m2"), and fold to what tells milli from mega.
 _UNIT_WORD = re.compile(r"[^\W\d_]+\d?(?:\u00b7\w+)?|/")
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
@@ -74,6 +74,13 @@ _FILLERS = frozenset({"the", "of", "in", "on", "at", "a", "an", "and", ",", "."}
 _BESIDE_UNITS = frozenset({"the", "of", "in", "on", "at", "and"})
 # What a plural may have before its s, and some singulars too: box, boxes; horse, horses.
 _BEFORE_S = re.compile(r"(?:(?<=[sxz])|(?<=[cs]h))e$")
+# No value is longer.
+_LONGEST = 80
+# An address of the internet, or a version, is no number in groups; "1980s" has no seconds.
+_ADDRESS, _DECADE = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}"), re.compile(r"\d{4}s")
+# "$ -5" is "-5 $", and a sign may stand apart from its number.
+_LEADING = re.compile(r"^(\W?) ?- ?([\d.])")
+_CODES = frozenset({"usd", "eur", "gbp"})
 # A unit has few words; a sentence that begins with a number is no value.
 _LONGEST_UNIT = 3
 
@@ -87,7 +94,12 @@ class Value(NamedTuple):
 
 def value_of(text: str) -> Value | None:
     """The one number, date or time that is all of `text`; None where it says more, less or something else."""
-    text = " ".join(typed(text).split()).rstrip(".")
+    if len(text) > _LONGEST:
+        return None
+    text = " ".join(typed(text).split()).strip('"*_`!?,()').rstrip(".").removesuffix(",-").removesuffix(".-")
+    text = _LEADING.sub(r"\1-\2", text.replace("minus ", "-"))
+    if _ADDRESS.fullmatch(text) or _DECADE.fullmatch(text):
+        return None
     return _date(text) or _time(text) or _quantity(text)
 
 
@@ -136,7 +148,7 @@ def _time(text: str) -> Value | None:
 
 def _quantity(text: str) -> Value | None:
     tokens = _tokens(text)
-    front = [tokens.pop(0)] if tokens and unicodedata.category(tokens[0][0]) == "Sc" else []
+    front = [tokens.pop(0)] if tokens and (unicodedata.category(tokens[0][0]) == "Sc" or tokens[0] in _CODES) else []
     while tokens and tokens[0] in ("the", "a", "in", "on", "at") and len(tokens) > 1:
         tokens.pop(0)
     amount, used = _amount(tokens)

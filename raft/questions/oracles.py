@@ -5,6 +5,7 @@ Generation, evaluation and audit all ask here, so that a passage which is learnt
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -55,7 +56,8 @@ def find_evidence(text: str, question: str, answers: Sequence[str]) -> Evidence 
     words = _words(question)
     spans = list(sentences(text))
     found = [Evidence(_around(place, spans), place) for place in places]
-    return max(found, key=lambda one: len(words & _words(text[slice(*one.sentence)])))
+    shared = {span: len(words & _words(text[slice(*span)])) for span in dict.fromkeys(one.sentence for one in found)}
+    return max(found, key=lambda one: shared[one.sentence])
 
 
 def says_answer(text: str, answers: Sequence[str]) -> bool:
@@ -76,7 +78,9 @@ def _places(source: Source, answers: Sequence[str], *, all_of_them: bool = True)
 
 def _around(place: Span, spans: Sequence[Span]) -> Span:
     """From the beginning of the sentence in which an answer begins to the end of the one in which it ends."""
-    touched = [span for span in spans if span[0] < place[1] and place[0] < span[1]]
+    first = bisect_right(spans, place[0], key=lambda span: span[1])
+    last = bisect_left(spans, place[1], key=lambda span: span[0])
+    touched = spans[first:last]
     return (min(touched[0][0], place[0]), max(touched[-1][1], place[1])) if touched else place
 
 

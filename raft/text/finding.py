@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 import regex
 
 from raft.text.folding import fold
 from raft.text.sentences import Span
-from raft.text.tokens import MINUS, NUMBER_MARKS, Kind, Token, tokens, tokens_near
+from raft.text.tokens import FOOTNOTE, NUMBER_MARKS, Kind, Token, compared, tokens, tokens_near
 from raft.text.words import is_unspaced, is_word
 
 _GAP = "\x00"
+# May stand between a sign and its number: blanks, and the marks of Markdown.
+_BLANKS = " \t\n\u00a0\u2009\u202f*_"
 _WORD = regex.compile(r"\w(?:\S*\w)?")
 # Words are looked for with so many more or fewer at either end.
 _FEWEST_ALIKE, _SLACK = 4, 3
@@ -27,9 +30,12 @@ _PARTICLES = (
     "은 는 이 가 을 를 에 에서 에게 께 께서 의 와 과 도 로 으로 만 까지 부터 보다 처럼 마다 이나 나 라도 이라도 "
     "라는 이라는 라고 이라고 이다 다 입니다 이며 며 이고 고 였다 이었다 하고 랑 이랑 한테 에서는 에는 에도 으로는 로는 "
     "까지는 까지도 부터는 에서도 인 인데 째 이에요 예요 이었습니다 였습니다 "
-    "이지만 지만 이므로 이라 라"
+    "이지만 지만 이므로 이라 라 "
+    "뿐 밖에 조차 들 이란 란 이라면 라면 이죠 이었고 이었으며 입니까 로부터 으로부터 에서의 까지의 부터의 과의 와의 간"
 )
-_PARTICLE = regex.compile(rf"(?:{'|'.join(_PARTICLES.split())})(?!\p{{Hangul}})")
+_PARTICLE = regex.compile(rf"(?:{'|'.join(_PARTICLES.split())})+(?!\p{{Hangul}})")
+_FEW = 16
+_NEGATIONS = frozenset(("no", "not", "never", "none", "without", "cannot", "nor", "neither"))
 _HANGUL = regex.compile(r"\p{Hangul}")
 
 
@@ -73,11 +79,14 @@ class Source:
 
     def _exactly(self, words: str, bare: bool) -> Iterator[Span]:
         found = self.text.find(words) if words.strip() else -1
+        looked_at = 0
         while found >= 0:
             start, end = found, found + len(words)
-            around = (tokens_near(self.text, start), tokens_near(self.text, end))
-            if self._parts(start, around[0], bare=bare) and self._parts(end, around[1], ends=True, bare=bare):
+            # A few places are looked at one by one; for many the text is taken apart once.
+            near = self._around if looked_at >= _FEW else partial(tokens_near, self.text)
+            if self._parts(start, near(start), bare=bare) and self._parts(end, near(end), ends=True, bare=bare):
                 yield start, end
+            looked_at += 1
             found = self.text.find(words, found + 1)
 
     def _find(self, words: str, bare: bool) -> Iterator[Span]:
@@ -86,20 +95,24 @@ class Source:
             return
         needle = _joined(wanted)
         found = self._folded.find(needle)
+        first = counted = 0
         while found >= 0:
-            first = self._folded.count(_GAP, 0, found)
+            first += self._folded.count(_GAP, counted, found)
+            counted = found
             start, end = self._tokens[first].start, self._tokens[first + len(wanted) - 1].end
-            if self.may_begin(start, bare=bare) and self.may_end(end, bare=bare):
+            if self._parts(start, self._around(start), bare=bare) and self._parts(
+                end, self._around(end), ends=True, bare=bare
+            ):
                 yield start, end
             found = self._folded.find(needle, found + 1)
 
-    def may_begin(self, offset: int, *, bare: bool = False) -> bool:
-        """Whether a quote of whole words and numbers, with their signs, may begin at this character."""
-        return self._parts(offset, self._around(offset), bare=bare)
+    def may_begin(self, offset: int) -> bool:
+        """Whether a quote of whole words and numbers, with their signs, may begin here; the end of a range may."""
+        return self._parts(offset, self._around(offset), ranges=True)
 
-    def may_end(self, offset: int, *, bare: bool = False) -> bool:
-        """Whether a quote of whole words and numbers, with their signs, may end before this character."""
-        return self._parts(offset, self._around(offset), ends=True, bare=bare)
+    def may_end(self, offset: int) -> bool:
+        """Whether a quote of whole words and numbers, with their signs, may end here; the start of a range may."""
+        return self._parts(offset, self._around(offset), ends=True, ranges=True)
 
     def begins_words(self, offset: int) -> bool:
         """Whether a word, a number, or the sign of a number begins at this character, where a quote may begin."""
@@ -123,10 +136,13 @@ class Source:
         place = bisect_left(self._starts, offset)
         return self._tokens[max(0, place - 2) : place + 2]
 
-    def _parts(self, offset: int, around: Sequence[Token], *, ends: bool = False, bare: bool = False) -> bool:
+    def _parts(
+        self, offset: int, around: Sequence[Token], *, ends: bool = False, bare: bool = False, ranges: bool = False
+    ) -> bool:
         """Whether nothing that belongs together is cut at this offset: no word, no number, no sign from its number.
 
-        around: the tokens near it. ends: whether a quote ends there, rather than begins.
+        around: the tokens near it. ends: whether a quote ends there, rather than begins. bare: whether a unit sign may
+        be cut off; ranges: whether a range may be cut.
         """
         if not 0 < offset < len(self.text):
             return True
@@ -136,17 +152,23 @@ class Source:
             return False
         left = next((token for token in reversed(around) if token.end <= offset), None)
         right = next((token for token in around if token.start >= offset), None)
-        if left is None or right is None or self.text[left.end : right.start].strip():
+        if left is None or right is None or self.text[left.end : right.start].strip(_BLANKS):
             return True
+        if Kind.BETWEEN in (left.kind, right.kind):
+            return bare or ranges
         if left.kind is Kind.BEFORE:
-            return bare and left.folded != MINUS
+            return bare and unicodedata.category(left.folded[0]) == "Sc"
         if right.kind is Kind.AFTER:
             return bare and left.folded[-1].isdecimal() and not right.folded.startswith("^")
         return True
 
     def _parts_words(self, offset: int, ends: bool) -> bool:
         """Whether one word ends and another begins between two characters of words, as in scripts without spaces."""
+        if FOOTNOTE.match(self.text, offset):
+            return ends
         if _HANGUL.match(self.text, offset):
+            if self.text[offset - 1].isdecimal():
+                return ends  # a counter is a word of its own
             return ends and _PARTICLE.match(self.text, offset) is not None
         return is_unspaced(self.text[offset - 1]) or is_unspaced(self.text[offset])
 
@@ -172,6 +194,8 @@ def may_contain_answer(text: str, answers: Sequence[str]) -> bool:
     For choosing distractors, where a passage too many that is left out does no harm. In scripts that write particles,
     articles or whole sentences in one, an answer is found within words too.
     """
+    if contains_answer(text, answers):
+        return True
     said = f" {_loosely(text)} "
     return any(_may_say(said, sought) for answer in answers if (sought := _loosely(answer)))
 
@@ -198,8 +222,9 @@ def locate_nearly(words: str, text: str, least: float) -> Span | None:
     """The whole words of `text` that are most like `words`, where they are at least this like them, 0 to 1.
 
     How like is the share of letters in common, in order (difflib's ratio). Fewer than four words are too few to know
-    again, and numbers must be the same: "38 bar" is no misspelling of "36 bar".
+    again. Numbers with their signs and units, and negations, must be the same: "38 bar" is no misspelling of "36 bar".
     """
+    must_agree = _must_agree(words)
     ours, wanted = _words_of(text), [word for word, _ in _words_of(words)]
     if len(wanted) < _FEWEST_ALIKE:
         return None
@@ -212,8 +237,11 @@ def locate_nearly(words: str, text: str, least: float) -> Span | None:
     for start in range(max(0, first - _SLACK), min(anchor.a, first + _SLACK) + 1):
         for end in range(max(anchor.a + anchor.size, last - _SLACK), min(len(theirs), last + _SLACK) + 1):
             like = SequenceMatcher(None, " ".join(theirs[start:end]), " ".join(wanted), autojunk=False).ratio()
-            if like > best and _numbers(theirs[start:end]) == _numbers(wanted):
-                best, span = like, (ours[start][1][0], ours[end - 1][1][1])
+            if like > best:
+                found = ours[start][1][0], ours[end - 1][1][1]
+                denied = _NEGATIONS.intersection(theirs[max(0, start - _SLACK) : end]) - set(wanted)
+                if not denied and _must_agree(text[slice(*found)]) == must_agree:
+                    best, span = like, found
     return span if best >= least else None
 
 
@@ -222,5 +250,11 @@ def _words_of(text: str) -> list[tuple[str, Span]]:
     return [(fold(found[0]), found.span()) for found in _WORD.finditer(text)]
 
 
-def _numbers(words: Sequence[str]) -> list[str]:
-    return [word for word in words if any(map(str.isdigit, word))]
+def _must_agree(text: str) -> list[str]:
+    """What no misspelling changes: numbers with their signs, what follows them, words with signs, and negations."""
+    said = compared(text)
+    return [
+        word
+        for before, word in zip(["", *said], said, strict=False)
+        if not word.isalpha() or any(map(str.isdigit, before)) or word in _NEGATIONS
+    ]

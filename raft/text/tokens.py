@@ -14,45 +14,67 @@ from typing import NamedTuple
 import regex
 
 from raft.text.folding import fold
-from raft.text.words import CHARACTER, SPACED_WORD
+from raft.text.words import CHARACTER, RAISED, SPACED_WORD
 
-_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
+_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"
 # Between two digits these belong to the number: decimals, thousands, times, fractions.
-NUMBER_MARKS = ".,:/'\u2019\u066b\u066c\u2044\uff0e\uff0c\uff1a"
-_NUMBER = rf"\p{{Nd}}+(?:[{NUMBER_MARKS}]\p{{Nd}}+)*"
-_SPACE = r"[^\S\n]?"
+NUMBER_MARKS = ".,:/\u066b\u066c\u2044\uff0e\uff0c\uff1a"
+_MORE = rf"(?:[{NUMBER_MARKS}]\p{{Nd}}+|['\u2019]\p{{Nd}}{{3}}(?!\p{{Nd}}))"
+# Spaces group thousands too; a decimal may begin with its point.
+_GROUPS = r"\p{Nd}{1,3}(?:[ \u00a0\u2009\u202f]\p{Nd}{3})+(?![\p{L}\p{Nd}])"
+_NUMBER = rf"(?:{_GROUPS}|\p{{Nd}}+){_MORE}*|(?<![\p{{L}}\p{{N}}.,])\.\p{{Nd}}+"
+_DIGIT = r"\.?\p{Nd}"
+# What may stand between a sign and its number: blanks, and the marks of Markdown.
+_SPACE = r"[*_]{0,3}[^\S\n]{0,3}[*_]{0,3}"
 
-# What holds to the number behind it. A minus is glued to it and to nothing before; a ">" that begins a further line
+# What holds to the number behind it. A minus is glued to nothing before it; a "-" with a space behind it is one only
+# after a mark that cannot end a range, and at the start of a line it is a bullet. A ">" that begins a further line
 # quotes mail or Markdown.
-_MINUS = rf"(?<![^\s(\[=<>\u2264\u2265\u00b1~\u2248\p{{Sc}}])[{_DASHES}](?=\p{{Sc}}?\p{{Nd}})"
-_PLUS = r"(?<![\p{L}\p{N}+])\+(?=\p{Sc}?\p{Nd})"
-_ORDER = r"(?:<=?|(?<!\n\s*)>=?|[\u2264\u2265\u00b1\u2248\u2260]|\+/-|(?<!~)~)(?=\s?[-\u2212]?\p{Sc}?\s?\p{Nd})"
-_CURRENCY = rf"\p{{Sc}}(?={_SPACE}-?\p{{Nd}})"
-_BEFORE = rf"{_MINUS}|{_ORDER}|{_PLUS}|{_CURRENCY}"
+_NO_MINUS_AFTER = r"(?<![\p{L}\p{N}\p{M})\]%\u2030\u00b0\u2032\u2033])"
+_MINUS = (
+    rf"{_NO_MINUS_AFTER}(?<!['\"])[{_DASHES}](?=\p{{Sc}}?{_DIGIT})|(?<=[{_DASHES}])[{_DASHES}](?={_DIGIT})"
+    rf"|(?<!\p{{L}}|[\p{{N}}%\u00b0)][^\S\n]?)\u2212(?=[^\S\n]{_DIGIT})"
+    rf"|(?<=[:(<>=\u2264\u2265\u00b1\u2248][^\S\n]?)[{_DASHES}](?=[^\S\n]{_DIGIT})"
+)
+_QUOTED_MINUS = rf"(?<=(?<![\p{{L}}\p{{N}}])['\"])[{_DASHES}](?=\p{{Sc}}?{_DIGIT})"
+_PLUS = rf"(?<![\p{{L}}\p{{N}}+])[+\uff0b](?=\p{{Sc}}?{_DIGIT})"
+_ORDER = (
+    r"(?:[<\uff1c]=?|(?<!\n\s*)[>\uff1e]=?|[\u2264\u2265\u00b1\u2248\u2260]|\+/-|!=|(?<!~)~)"
+    rf"(?=\s?[-\u2212]?\s?\p{{Sc}}?\s?{_DIGIT})"
+)
+_CURRENCY = rf"\p{{Sc}}(?={_SPACE}-?{_DIGIT})"
+_BEFORE = rf"{_QUOTED_MINUS}|{_MINUS}|{_ORDER}|{_PLUS}|{_CURRENCY}"
 
-# What holds to the number or word before it: powers, percent, degrees, currencies, feet and inches; then C++, C#, and
-# grades and blood groups such as A+ and A-.
-_RAISED = r"[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+"
-_POWER = rf"\^[-+\u2212]?\p{{Nd}}+|(?<=\p{{Nd}})[\u207a\u207b]?{_RAISED}|[\u207a\u207b]{_RAISED}"
-_PERCENT = r"[%\uff05\u2030\u2031]"
-_DEGREES = rf"[\u00b0\u00ba](?:{_SPACE}[CFKcfk]\b)?"
-_UNIT = rf"(?<=\p{{Nd}}{_SPACE})(?:{_PERCENT}|{_DEGREES}|\p{{Sc}})|(?<=\p{{Nd}})[\u2032\u2033]"
+# What holds to the number or word before it: powers, percent, degrees, currencies, feet and inches; then C++, C#,
+# charges, grades and blood groups such as A+ and A-.
+_POWER = rf"\^[-+\u2212]?\p{{Nd}}+|(?<=\p{{Nd}})[\u207a\u207b]?{RAISED}+|[\u207a\u207b]{RAISED}+"
+_PERCENT = r"[%\uff05\ufe6a\u066a\u2030\u2031]"
+_DEGREES = r"[\u00b0\u00ba\u02da](?:[^\S\n]?[CFKcfk]\b)?|[\u2103\u2109]"
+_UNIT = rf"(?<=\p{{Nd}}{_SPACE})(?:{_PERCENT}|{_DEGREES}|\p{{Sc}})|(?<=\p{{Nd}})(?:[\u2032\u2033]|'')"
 _GRADE = (
-    r"(?<=[\p{L}\p{N}+])\+(?![\p{L}\p{N}])|(?<=[\p{L}\p{N}])#(?![\p{L}\p{N}])"
-    r"|(?<=\b\p{Lu}{1,2})[-\u2212](?![\p{L}\p{N}])"
+    r"(?<=[\p{L}\p{N}+])\+(?![\p{L}\p{N}])|(?<=[\p{L}\p{N}])#(?![\p{L}\p{N}])|(?<=\p{L}\p{Nd}?)[\u207a\u207b]"
+    r"|(?<=\b(?:\p{Lu}\p{L}{0,2}\p{Nd}?|0))[-\u2212](?![\p{L}\p{N}])"
 )
 _AFTER = rf"{_POWER}|{_UNIT}|{_GRADE}"
 
-_RANGE = rf"(?<=\p{{Nd}}\s?)[{_DASHES}](?=\s?\p{{Nd}})"
+# What parts and holds together: the dash of a range, with units or without, and the slash of a unit.
+_ENDS_QUANTITY = r"(?:\p{Nd}|[%\u2030\u00b0\p{Sc}]|\p{Nd}[^\S\n]?\u00b0?\p{L}{1,3})"
+_RANGE = rf"(?<={_ENDS_QUANTITY}\s?)[{_DASHES}](?=\s?[-\u2212]?\p{{Sc}}?\p{{Nd}})"
+_PER = r"(?<=\p{Nd}[^\S\n]?[\p{L}\u00b0]{1,4}[\u00b2\u00b3]?)/(?=\p{L})"
 # Signs that stand for themselves. Bullets and marks of ownership say nothing; ticks, stars and smileys do.
 _SYMBOL = (
-    rf"[@&\u00a7]|#(?=[\p{{L}}\p{{N}}])|{_PERCENT}|(?<=[\p{{L}}\p{{N}}]\s?)[+=](?=\s?[-+]?[\p{{L}}\p{{N}}])"
-    r"|(?![+<=>|~\u2044\u2212])\p{Sm}|(?![\u25aa\u25ab\u25a0\u25e6\u25b6\u25ba\u00a9\u00ae\u2122])\p{So}|\p{Sc}"
+    rf"[@&\u00a7]|#(?=[\p{{L}}\p{{N}}])|{_PERCENT}"
+    r"|(?<=[\p{L}\p{N}]\s?)(?:[+=<>]|->|<-|!=)(?=\s?[-+]?[\p{L}\p{N}])"
+    r"|(?<=\p{Nd}\s?)[*\u00d7](?=\s?\p{Nd})|(?![+<=>|~\u2044\u2212])\p{Sm}"
+    r"|(?![\u25aa\u25ab\u25a0\u25e6\u25b6\u25ba\u00a9\u00ae\u2122])\p{So}|\p{Sc}"
 )
-_QUOTE = r"(?P<quote>(?<=\p{Nd})[\"'])|(?P<opens>(?<![^\s(\[])[\"'](?=\S))"
+_QUOTE = r"(?P<quote>(?<=\p{Nd})[\"'\u2019\u201d])|(?P<opens>(?<![^\s(\[])[\"'](?=\S)|[\u201c\u201e\u2018\u201a])"
+# "U.S." is a word of one piece, and so is "a.m.".
+_INITIALS = r"(?<![\p{L}\p{N}])\p{L}(?:\.\p{L})+\.?(?![\p{L}\p{N}])"
+FOOTNOTE = regex.compile(rf"(?<=\p{{L}}{{3}}){RAISED}+")
 _TOKEN = regex.compile(
-    rf"(?P<between>{_RANGE})|(?P<before>{_BEFORE})|(?P<after>{_AFTER})"
-    rf"|{_NUMBER}|{CHARACTER}|{SPACED_WORD}|{_QUOTE}|{_SYMBOL}"
+    rf"(?P<between>{_RANGE}|{_PER})|(?P<before>{_BEFORE})|(?P<after>{_AFTER})|(?P<note>{FOOTNOTE.pattern})"
+    rf"|{_NUMBER}|{CHARACTER}|(?P<initials>{_INITIALS})|{SPACED_WORD}(?:(?<=\p{{Nd}}){_MORE}+)?|{_QUOTE}|{_SYMBOL}"
 )
 
 # How the minus before a number is compared; the dash of a range is another sign.
@@ -69,11 +91,16 @@ class Kind(Enum):
 
 
 _KINDS = {"between": Kind.BETWEEN, "before": Kind.BEFORE, "after": Kind.AFTER}
-_SAME_SIGN = {"<=": "\u2264", ">=": "\u2265", "+/-": "\u00b1", "~": "\u2248", "&": "and", "\u00ba": "\u00b0"}
+_SAME_SIGN = {
+    "<=": "\u2264", ">=": "\u2265", "+/-": "\u00b1", "!=": "\u2260", "~": "\u2248", "&": "and", "*": "x", "\u00d7": "x",
+    "\u00ba": "\u00b0", "\u02da": "\u00b0", "\u2103": "\u00b0c", "\u2109": "\u00b0f",
+    "\u2032": "\u2032", "\u2033": "\u2033", "''": "\u2033", "\u207a": "+", "\u207b": "-",
+}  # fmt: skip
+_OPENED_BY = {'"': '"\u201e', "\u201d": "\u201c\u201e", "'": "'", "\u2019": "\u2018\u201a"}
 # "1,2,3" is a list: groups of thousands have three digits each, and a number has one decimal comma.
 _COMMAS = regex.compile(r"\p{Nd}+(?:,\p{Nd}+){2,}")
 # Characters on either side of a place that tell what holds together there.
-_NEAR, _LONGEST_QUOTATION = 16, 300
+_NEAR, _LONGEST_QUOTATION = 16, 120
 _THOUSANDS = regex.compile(r"\p{Nd}{1,3}(?:,\p{Nd}{3})+")
 
 
@@ -105,7 +132,11 @@ def _tokens(text: str, first: int, last: int) -> Iterator[Token]:
     opened: set[str] = set()
     for match in _TOKEN.finditer(text, first, last):
         group, said, (start, end) = match.lastgroup, match[0], match.span()
-        if group is None:
+        if group == "note":
+            continue
+        if group == "initials":
+            yield Token(fold(said.replace(".", "")), start, end, Kind.WORD)
+        elif group is None:
             if _COMMAS.fullmatch(said) and not _THOUSANDS.fullmatch(said):
                 for part in regex.finditer(r"\p{Nd}+", said):
                     yield Token(fold(part[0]), start + part.start(), start + part.end(), Kind.WORD)
@@ -115,10 +146,10 @@ def _tokens(text: str, first: int, last: int) -> Iterator[Token]:
             opened.add(said)
         elif group == "quote":
             # Feet and inches, unless a quotation ends here.
-            if said in opened:
-                opened.discard(said)
+            if any(mark in opened for mark in _OPENED_BY[said]):
+                opened -= set(_OPENED_BY[said])
             else:
-                yield Token("\u2032" if said == "'" else "\u2033", start, end, Kind.AFTER)
+                yield Token("\u2032" if said in "'\u2019" else "\u2033", start, end, Kind.AFTER)
         else:
             yield Token(_sign(said, group), start, end, _KINDS[group])
 
@@ -127,7 +158,7 @@ def _sign(said: str, group: str) -> str:
     """One form of a sign; a minus before a number is another than the dash of a range."""
     if group == "before" and said in _DASHES:
         return MINUS
-    folded = _SAME_SIGN.get(said) or fold(said)
+    folded = _SAME_SIGN.get(said) or fold(said).replace(" ", "")
     return f"^{folded}" if group == "after" and folded.lstrip("+-").isdecimal() else folded
 
 

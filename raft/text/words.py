@@ -11,7 +11,9 @@ import regex
 UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\u30fc\p{LB=SA}]"
 CHARACTER = rf"(?={UNSPACED})\X"
 # Letters and digits with their marks. An apostrophe or a hyphen parts words, as it does in search engines.
-_LETTER = rf"(?:(?!{UNSPACED})[\p{{L}}\p{{M}}\p{{N}}])"
+# A raised digit behind a longer word is that of a footnote; m² and km³ are words.
+RAISED = "[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]"
+_LETTER = rf"(?:(?!{UNSPACED}|(?<=\p{{L}}{{3}}){RAISED})[\p{{L}}\p{{M}}\p{{N}}])"
 # Within a word there may be signs that nobody sees, such as a soft hyphen.
 SPACED_WORD = rf"{_LETTER}(?:\p{{Cf}}*{_LETTER})*"
 _WORD = regex.compile(rf"{CHARACTER}|{SPACED_WORD}")

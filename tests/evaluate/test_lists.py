@@ -48,6 +48,13 @@ def said(answer: str, quotes: tuple[Quote, ...] = (), abstained: bool = False) -
         ("the, A", ("A", "B"), ["A"]),
         ("A and B", ("B", "C"), ["A", "B"]),
         ("+ and -", ("+", "-"), ["+", "-"]),
+        ("1. Paris\n2. Rome\n3. Oslo", ("Paris", "Rome", "Oslo"), ["Paris", "Rome", "Oslo"]),
+        ("- Paris\n- Rome", ("Paris", "Rome"), ["Paris", "Rome"]),
+        ("红色、蓝色和绿色", ("红色", "蓝色", "绿色"), ["红色", "蓝色", "绿色"]),
+        ("rot, blau und grün", ("rot", "blau", "grün"), ["rot", "blau", "grün"]),
+        ("10 - 12 bar", ("10", "12 bar"), ["10 - 12 bar"]),
+        ("5,6,7", ("5", "6", "7"), ["5", "6", "7"]),
+        ("1.5 bar and 20 bar", ("15 bar", "20 bar"), ["1.5 bar", "20 bar"]),
     ],
 )
 def test_an_answer_is_parted_into_its_items(answer: str, wanted: tuple[str, ...], items: list[str]) -> None:

@@ -61,6 +61,12 @@ from raft.evaluate.values import has_value, same_value, value_of
         ("€5 a day", "5 euros per day"),
         ("\u22125 °C", "-5 °C"),
         ("٣ kg", "3 kg"),
+        (".5 mm", "0.5 mm"),
+        ("minus 5 °C", "-5 °C"),
+        ("- 5", "-5"),
+        ("USD 5", "$5"),
+        ("**5**", "5"),
+        ("“5 bar”", "5 bar"),
     ],
 )
 def test_two_spellings_of_one_value_agree(answer: str, accepted: str) -> None:
@@ -104,6 +110,9 @@ def test_two_spellings_of_one_value_agree(answer: str, accepted: str) -> None:
         ("±5", "5"),
         ("10³", "103"),
         ("36 bar, A", "36 bar"),
+        ("192.168.100.200", "192168100200"),
+        ("1980s", "1980 s"),
+        ("5 nm", "5 Nm"),
     ],
 )
 def test_what_differs_in_number_unit_or_part_does_not(answer: str, accepted: str) -> None:
