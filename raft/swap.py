@@ -30,7 +30,7 @@ def replacing(folder: Path) -> Iterator[Path]:
     made = [parent for parent in folder.parents if not parent.exists()]
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with _locked(folder.parent):
+        with locked(folder.parent):
             _recover(folder)
             aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.{_PARTIAL}-{os.getpid()}-", dir=folder.parent))
             _IN_USE.add(aside.name)
@@ -41,7 +41,7 @@ def replacing(folder: Path) -> Iterator[Path]:
                     sync(Path(place, name))
                 sync(Path(place))
             aside.chmod(0o755)
-            with _locked(folder.parent):
+            with locked(folder.parent):
                 _swap(aside, folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
@@ -55,9 +55,15 @@ def replacing(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Alone among raft's processes with the names in a folder, where its file system has locks."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def locked(folder: Path, name: str = "") -> Iterator[None]:
+    """Alone among raft's processes with a folder, where its file system has locks.
+
+    name: of a file in it that stands for one kind of work; without it, for the names in the folder.
+    """
+    if name:
+        descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    else:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -117,7 +123,7 @@ def _exchange(one: Path, other: Path) -> bool:
 def recover(folder: Path) -> None:
     """Put right what processes that are gone left beside `folder`, where there is anything beside it."""
     if folder.absolute().parent.is_dir():
-        with _locked(folder.absolute().parent):
+        with locked(folder.absolute().parent):
             _recover(folder.absolute())
 
 

