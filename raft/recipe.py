@@ -270,7 +270,9 @@ class TuneSettings(Settings):
     weight_decay: float = Field(0.01, ge=0, description="AdamW weight decay")
     r: Count = Field(16, description="LoRA rank")
     alpha: Count = Field(32, description="LoRA scale numerator")
-    lora_dropout: Share = Field(0.05, description="dropout before the LoRA matrices")
+    lora_dropout: Share | None = Field(
+        None, description="dropout before the LoRA matrices; null: 0 for a language model on a CPU, else 0.05"
+    )
     target_modules: str = Field("all-linear", description="which layers get LoRA matrices")
     early_stopping_patience: Count = Field(
         2, description="evaluations without a better validation loss before stopping"
@@ -367,6 +369,7 @@ def commented_recipe() -> str:
                 write(value, indent + "  ")
             else:
                 shown = str(value).lower() if isinstance(value, bool) else value if value not in ("", ()) else '""'
+                shown = "null" if value is None else shown
                 lines.append(f"{indent}{name}: {shown}  # {about.description}")
 
     write(Recipe(), "")

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from raft.artifacts import hash_file
 from raft.errors import ModelError
@@ -104,7 +105,7 @@ def _convert(gguf: Path, out: Path) -> None:
         if hasattr(config, "quantization_config"):
             del config.quantization_config
         with torch.device("meta"):
-            plain = type(loaded)(config)
+            plain: Any = type(loaded)(config)
         plain = plain.to(torch.bfloat16)
         plain.load_state_dict(loaded.state_dict(), assign=True)
         plain.tie_weights()

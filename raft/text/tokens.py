@@ -70,7 +70,7 @@ _SYMBOL = (
 )
 _QUOTE = r"(?P<quote>(?<=\p{Nd})[\"'\u2019\u201d])|(?P<opens>(?<![^\s(\[])[\"'](?=\S)|[\u201c\u201e\u2018\u201a])"
 # "U.S." is a word of one piece, and so is "a.m.".
-_INITIALS = r"(?<![\p{L}\p{N}])\p{L}(?:\.\p{L})+\.?(?![\p{L}\p{N}])"
+_INITIALS = r"(?<![\p{L}\p{N}])(?:\p{L}(?:\.\p{L})+\.?(?![\p{L}\p{N}])|\p{L}\.(?: \p{L}\.)+)"
 FOOTNOTE = regex.compile(rf"(?<=\p{{L}}{{3}}){RAISED}+")
 _TOKEN = regex.compile(
     rf"(?P<between>{_RANGE}|{_PER})|(?P<before>{_BEFORE})|(?P<after>{_AFTER})|(?P<note>{FOOTNOTE.pattern})"
@@ -135,7 +135,7 @@ def _tokens(text: str, first: int, last: int) -> Iterator[Token]:
         if group == "note":
             continue
         if group == "initials":
-            yield Token(fold(said.replace(".", "")), start, end, Kind.WORD)
+            yield Token(fold(regex.sub(r"[. ]", "", said)), start, end, Kind.WORD)
         elif group is None:
             if _COMMAS.fullmatch(said) and not _THOUSANDS.fullmatch(said):
                 for part in regex.finditer(r"\p{Nd}+", said):

@@ -21,65 +21,15 @@ from transformers import (
 )
 
 from raft.errors import ModelError
-from raft.examples.rows import TrainingRow
 from raft.models.hardware import has_fast_bfloat16, pick_device
 from raft.models.local import LoadedModel, without_peft_noise
 from raft.models.mini.modeling import MiniConfig
 from raft.progress import Advance
 from raft.recipe import TuneSettings
+from raft.tune.encoding import Collator, EncodedRow
+from raft.tune.trainer import TARGETS, PieceCollator, TargetTrainer
 
-IGNORED = -100
-
-
-@dataclass(frozen=True)
-class EncodedRow:
-    """Token ids of a prompt and of its target, end token included."""
-
-    prompt: list[int]
-    target: list[int]
-
-
-def encode_rows(rows: Sequence[TrainingRow], loaded: LoadedModel) -> list[EncodedRow]:
-    """Token ids of every row. Raises ModelError where one does not fit the model: nothing is ever cut."""
-    encoded = [EncodedRow(loaded.codec.prompt_ids(row.prompt), loaded.codec.target_ids(row.target)) for row in rows]
-    for row, ids in zip(rows, encoded, strict=True):
-        length = loaded.codec.row_length(ids.prompt, ids.target)
-        if length > loaded.context_tokens:
-            raise ModelError(
-                f"row {row.id} has {length} tokens and {loaded.name!r} holds {loaded.context_tokens}: "
-                "generate again with for_model, which rejects such rows, or lower num_distractors or passage_tokens"
-            )
-    return encoded
-
-
-class Collator:
-    """Pads rows into one batch; only target tokens carry labels."""
-
-    def __init__(self, loaded: LoadedModel) -> None:
-        self._pad = int(loaded.codec.tokenizer.pad_token_id)
-        self._seq2seq = loaded.codec.seq2seq
-        self._prefix = isinstance(loaded.model.config, MiniConfig)
-
-    def __call__(self, rows: Sequence[EncodedRow]) -> dict[str, torch.Tensor]:
-        if self._seq2seq:
-            inputs = [row.prompt for row in rows]
-            labels = [row.target for row in rows]
-        else:
-            inputs = [row.prompt + row.target for row in rows]
-            labels = [[IGNORED] * len(row.prompt) + row.target for row in rows]
-        batch = {
-            "input_ids": _padded(inputs, self._pad),
-            "attention_mask": _padded([[1] * len(ids) for ids in inputs], 0),
-            "labels": _padded(labels, IGNORED),
-        }
-        if self._prefix:
-            batch["token_type_ids"] = (batch["labels"] != IGNORED).long()
-        return batch
-
-
-def _padded(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
-    longest = max(len(row) for row in rows)
-    return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows], dtype=torch.long)
+_DROPOUT = 0.05
 
 
 @dataclass(frozen=True)
@@ -132,6 +82,7 @@ def train(
     with tempfile.TemporaryDirectory(prefix="raft-tune-") as checkpoints, without_peft_noise():
         model: Any = loaded.model if settings.full else _adapted(loaded, settings)
         strategy = "epoch" if validation else "no"
+        kind, collator = _way(loaded)
         arguments = TrainingArguments(
             output_dir=checkpoints,
             learning_rate=settings.learning_rate,
@@ -149,18 +100,18 @@ def train(
             save_total_limit=1,
             load_best_model_at_end=bool(validation),
             prediction_loss_only=True,
-            label_names=["labels"],
+            label_names=["labels"] if kind is Trainer else [TARGETS],
             logging_strategy="epoch",
             remove_unused_columns=False,
             disable_tqdm=True,
             report_to="none",
         )
-        trainer = Trainer(
+        trainer = kind(
             model=model,
             args=arguments,
             train_dataset=list(rows),
             eval_dataset=list(validation) or None,
-            data_collator=Collator(loaded),
+            data_collator=collator,
             callbacks=[_Report(advance)],
         )
         trainer.remove_callback(PrinterCallback)
@@ -186,6 +137,21 @@ def train(
     return TrainingResult(model, trainer.state.global_step, kept, time.perf_counter() - began, tokens, losses)
 
 
+def _way(loaded: LoadedModel) -> tuple[type[Trainer], Any]:
+    """How a model is trained: causal ones with logits where they are needed, others by the loss that they compute."""
+    if loaded.codec.seq2seq or isinstance(loaded.model.config, MiniConfig):
+        return Trainer, Collator(loaded)
+    return TargetTrainer, PieceCollator(int(loaded.codec.tokenizer.pad_token_id), loaded.model.device)
+
+
+def _dropout(loaded: LoadedModel, settings: TuneSettings) -> float:
+    """The dropout before LoRA matrices. On a CPU it can halve the speed of a language model, and costs gigabytes."""
+    if settings.lora_dropout is not None:
+        return settings.lora_dropout
+    writes = not isinstance(loaded.model.config, MiniConfig)
+    return 0.0 if writes and loaded.model.device.type == "cpu" else _DROPOUT
+
+
 def _adapted(loaded: LoadedModel, settings: TuneSettings) -> Any:
     """The model under LoRA (Hu et al. 2021). Raises ModelError where it has no layers of the given names."""
     targets = settings.target_modules
@@ -193,7 +159,7 @@ def _adapted(loaded: LoadedModel, settings: TuneSettings) -> Any:
         task_type=TaskType.SEQ_2_SEQ_LM if loaded.codec.seq2seq else TaskType.CAUSAL_LM,
         r=settings.r,
         lora_alpha=settings.alpha,
-        lora_dropout=settings.lora_dropout,
+        lora_dropout=_dropout(loaded, settings),
         target_modules=targets if targets == "all-linear" else targets.split(","),
     )
     try:

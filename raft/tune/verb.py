@@ -45,14 +45,12 @@ def tune(
         import torch
 
         from raft.examples.rows import read_rows
-        from raft.models.hardware import pick_device, pick_dtype
         from raft.models.local import load_model
-        from raft.tune.training import encode_rows, optimiser_steps, train
+        from raft.tune.encoding import encode_rows
+        from raft.tune.training import optimiser_steps, train
 
-        device = pick_device()
-        # Small updates vanish in bfloat16 weights; only a frozen base on a GPU may be kept in it.
-        dtype = torch.float32 if settings.full or device.type == "cpu" else pick_dtype(device)
-        loaded = load_model(settings.model, dtype)
+        # Small updates vanish in bfloat16 weights; a frozen base may be kept in it, and its matrices are float32.
+        loaded = load_model(settings.model, torch.float32 if settings.full else None)
         style = loaded.codec.style
         variant = variant_of(method, settings.targets)
         rows = read_rows(examples_dir / "train.jsonl", variant, style)

@@ -26,7 +26,7 @@ from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle, joined, plain_target, shown_texts
 from raft.recipe import DistractorMix, ExampleSettings, NoOracle
 from raft.text import contains_answer
-from raft.tune.training import encode_rows
+from raft.tune.encoding import encode_rows
 from raft.types import ExportFormat, Passage, Question, TuningMethod
 
 ASKED = [

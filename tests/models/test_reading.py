@@ -35,7 +35,7 @@ from raft.prompts import (
     plain_target,
     reasoned_target,
 )
-from raft.tune.training import Collator, EncodedRow
+from raft.tune.encoding import Collator, EncodedRow
 from raft.types import ShownPassage
 
 FORM = Form(read=1, begin_quote=2, end_quote=3, answer=4, passages=(5, 6, 7), refusal=(90, 91), verdicts=(32,))

@@ -55,6 +55,7 @@ from raft.text import exact_match, normalise_answer, squad_exact_match, squad_f1
         ("a.m.", "am"),
         (".5 mm", "0.5 mm"),
         ("U.S.", "US"),
+        ("J. K. Rowling", "J.K. Rowling"),
         ("Paris¹", "Paris"),
         ("Na⁺", "Na+"),
         ("12 MM", "12 mm"),

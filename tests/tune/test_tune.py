@@ -19,7 +19,7 @@ from raft.models.tuned import read_tuned
 from raft.prompts import BEGIN_QUOTE, PromptStyle, closed_book_prompt, joined
 from raft.recipe import ExampleSettings, Targets, TuneSettings, TuningMethod
 from raft.tune import model_fingerprint, tune
-from raft.tune.training import IGNORED, Collator, encode_rows
+from raft.tune.encoding import IGNORED, Collator, encode_rows
 from raft.types import VARIANTS
 
 QUESTIONS = [
