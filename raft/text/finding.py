@@ -12,7 +12,7 @@ import regex
 
 from raft.text.folding import fold
 from raft.text.sentences import Span
-from raft.text.tokens import FOOTNOTE, NUMBER_MARKS, Kind, Token, compared, tokens, tokens_near
+from raft.text.tokens import FOOTNOTE, NUMBER_MARKS, TIMES, Kind, Token, compared, tokens, tokens_near
 from raft.text.words import is_unspaced, is_word
 
 _GAP = "\x00"
@@ -35,6 +35,7 @@ _PARTICLES = (
 )
 _PARTICLE = regex.compile(rf"(?:{'|'.join(_PARTICLES.split())})+(?!\p{{Hangul}})")
 _FEW = 16
+_PERCENTS = ("%", "\u2030", "\u2031")
 _NEGATIONS = frozenset(("no", "not", "never", "none", "without", "cannot", "nor", "neither"))
 _HANGUL = regex.compile(r"\p{Hangul}")
 
@@ -155,9 +156,9 @@ class Source:
         if left is None or right is None or self.text[left.end : right.start].strip(_BLANKS):
             return True
         if Kind.BETWEEN in (left.kind, right.kind):
-            return bare or ranges
+            return (bare or ranges) and TIMES not in (left.folded, right.folded)
         if left.kind is Kind.BEFORE:
-            return bare and unicodedata.category(left.folded[0]) == "Sc"
+            return bare and (unicodedata.category(left.folded[0]) == "Sc" or left.folded in _PERCENTS)
         if right.kind is Kind.AFTER:
             return bare and left.folded[-1].isdecimal() and not right.folded.startswith("^")
         return True

@@ -25,6 +25,7 @@ _SAME = str.maketrans(
         "\ufe0f": None,  # asks for the coloured form of an emoji
         "\u066b": ".",  # Arabic decimal and thousands separators
         "\u066c": ",",
+        "\u066a": "%",
         "\u06cc": "\u064a",  # Persian and Arabic keyboards: yeh, then kaf
         "\u06a9": "\u0643",
         "\u0451": "\u0435",  # Russian is mostly typed without the dots of yo

@@ -22,7 +22,9 @@ NUMBER_MARKS = ".,:/\u066b\u066c\u2044\uff0e\uff0c\uff1a"
 _MORE = rf"(?:[{NUMBER_MARKS}]\p{{Nd}}+|['\u2019]\p{{Nd}}{{3}}(?!\p{{Nd}}))"
 # Spaces group thousands too; a decimal may begin with its point.
 _GROUPS = r"\p{Nd}{1,3}(?:[ \u00a0\u2009\u202f]\p{Nd}{3})+(?![\p{L}\p{Nd}])"
-_NUMBER = rf"(?:{_GROUPS}|\p{{Nd}}+){_MORE}*|(?<![\p{{L}}\p{{N}}.,])\.\p{{Nd}}+"
+# As in "2 1/2 cups": neither 2 of them nor a half.
+_FRACTION = r"(?:\x20?[\u00bc-\u00be\u2150-\u215e]|\x20\p{Nd}{1,2}[/\u2044]\p{Nd}{1,2}(?![\p{Nd}/.,]))?"
+_NUMBER = rf"(?:{_GROUPS}|\p{{Nd}}+){_MORE}*{_FRACTION}|(?<![\p{{L}}\p{{N}}.,])\.\p{{Nd}}+"
 _DIGIT = r"\.?\p{Nd}"
 # What may stand between a sign and its number: blanks, and the marks of Markdown.
 _SPACE = r"[*_]{0,3}[^\S\n]{0,3}[*_]{0,3}"
@@ -43,12 +45,14 @@ _ORDER = (
     rf"(?=\s?[-\u2212]?\s?\p{{Sc}}?\s?{_DIGIT})"
 )
 _CURRENCY = rf"\p{{Sc}}(?={_SPACE}-?{_DIGIT})"
-_BEFORE = rf"{_QUOTED_MINUS}|{_MINUS}|{_ORDER}|{_PLUS}|{_CURRENCY}"
+# Turkish writes %50.
+_PERCENT = r"[%\uff05\ufe6a\u066a\u2030\u2031]"
+_PERCENT_BEFORE = rf"(?<![\p{{L}}\p{{N}}\p{{M}}])(?<!\p{{Nd}}{_SPACE}){_PERCENT}(?={_DIGIT})"
+_BEFORE = rf"{_QUOTED_MINUS}|{_MINUS}|{_ORDER}|{_PLUS}|{_CURRENCY}|{_PERCENT_BEFORE}"
 
 # What holds to the number or word before it: powers, percent, degrees, currencies, feet and inches; then C++, C#,
 # charges, grades and blood groups such as A+ and A-.
 _POWER = rf"\^[-+\u2212]?\p{{Nd}}+|(?<=\p{{Nd}})[\u207a\u207b]?{RAISED}+|[\u207a\u207b]{RAISED}+"
-_PERCENT = r"[%\uff05\ufe6a\u066a\u2030\u2031]"
 _DEGREES = r"[\u00b0\u00ba\u02da](?:[^\S\n]?[CFKcfk]\b)?|[\u2103\u2109]"
 _UNIT = rf"(?<=\p{{Nd}}{_SPACE})(?:{_PERCENT}|{_DEGREES}|\p{{Sc}})|(?<=\p{{Nd}})(?:[\u2032\u2033]|'')"
 _GRADE = (
@@ -57,10 +61,12 @@ _GRADE = (
 )
 _AFTER = rf"{_POWER}|{_UNIT}|{_GRADE}"
 
-# What parts and holds together: the dash of a range, with units or without, and the slash of a unit.
+# What parts and holds together: the dash of a range, with units or without, the slash of a unit, and the power of ten
+# that a number is multiplied by.
 _ENDS_QUANTITY = r"(?:\p{Nd}|[%\u2030\u00b0\p{Sc}]|\p{Nd}[^\S\n]?\u00b0?\p{L}{1,3})"
 _RANGE = rf"(?<={_ENDS_QUANTITY}\s?)[{_DASHES}](?=\s?[-\u2212]?\p{{Sc}}?\p{{Nd}})"
 _PER = r"(?<=\p{Nd}[^\S\n]?[\p{L}\u00b0]{1,4}[\u00b2\u00b3]?)/(?=\p{L})"
+_TIMES = rf"(?<=\p{{Nd}}\s?)[*x\u00d7\u00b7\u22c5](?=\s?10(?:\^|[\u207a\u207b]?{RAISED}))"
 # Signs that stand for themselves. Bullets and marks of ownership say nothing; ticks, stars and smileys do.
 _SYMBOL = (
     rf"[@&\u00a7]|#(?=[\p{{L}}\p{{N}}])|{_PERCENT}"
@@ -73,12 +79,13 @@ _QUOTE = r"(?P<quote>(?<=\p{Nd})[\"'\u2019\u201d])|(?P<opens>(?<![^\s(\[])[\"'](
 _INITIALS = r"(?<![\p{L}\p{N}])(?:\p{L}(?:\.\p{L})+\.?(?![\p{L}\p{N}])|\p{L}\.(?: \p{L}\.)+)"
 FOOTNOTE = regex.compile(rf"(?<=\p{{L}}{{3}}){RAISED}+")
 _TOKEN = regex.compile(
-    rf"(?P<between>{_RANGE}|{_PER})|(?P<before>{_BEFORE})|(?P<after>{_AFTER})|(?P<note>{FOOTNOTE.pattern})"
+    rf"(?P<between>{_RANGE}|{_PER}|{_TIMES})|(?P<before>{_BEFORE})|(?P<after>{_AFTER})|(?P<note>{FOOTNOTE.pattern})"
     rf"|{_NUMBER}|{CHARACTER}|(?P<initials>{_INITIALS})|{SPACED_WORD}(?:(?<=\p{{Nd}}){_MORE}+)?|{_QUOTE}|{_SYMBOL}"
 )
 
 # How the minus before a number is compared; the dash of a range is another sign.
 MINUS = "\u2212"
+TIMES = "x"
 
 
 class Kind(Enum):
@@ -92,10 +99,12 @@ class Kind(Enum):
 
 _KINDS = {"between": Kind.BETWEEN, "before": Kind.BEFORE, "after": Kind.AFTER}
 _SAME_SIGN = {
-    "<=": "\u2264", ">=": "\u2265", "+/-": "\u00b1", "!=": "\u2260", "~": "\u2248", "&": "and", "*": "x", "\u00d7": "x",
+    "<=": "\u2264", ">=": "\u2265", "+/-": "\u00b1", "!=": "\u2260", "~": "\u2248", "&": "and",
+    "*": TIMES, "\u00d7": TIMES, "\u00b7": TIMES, "\u22c5": TIMES,
     "\u00ba": "\u00b0", "\u02da": "\u00b0", "\u2103": "\u00b0c", "\u2109": "\u00b0f",
     "\u2032": "\u2032", "\u2033": "\u2033", "''": "\u2033", "\u207a": "+", "\u207b": "-",
 }  # fmt: skip
+_UNIT_BEFORE = regex.compile(rf"^({MINUS}?)([\p{{Sc}}%\u2030])({MINUS}?[\p{{Nd}}.,:'\xa0 -]+)$")
 _OPENED_BY = {'"': '"\u201e', "\u201d": "\u201c\u201e", "'": "'", "\u2019": "\u2018\u201a"}
 # "1,2,3" is a list: groups of thousands have three digits each, and a number has one decimal comma.
 _COMMAS = regex.compile(r"\p{Nd}+(?:,\p{Nd}+){2,}")
@@ -165,7 +174,8 @@ def _sign(said: str, group: str) -> str:
 def compared(text: str) -> list[str]:
     """The words by which two answers are compared: each number with its signs in one, and without articles.
 
-    An "A" that may be a name ("plan A or B", "vitamin A") is none.
+    Whether "€" or "%" stands before its number or behind it is a custom of countries, and does not count. An "A" that
+    may be a name ("plan A or B", "vitamin A") is no article.
     """
     joined: list[Token] = []
     held = False
@@ -176,6 +186,7 @@ def compared(text: str) -> list[str]:
         else:
             joined.append(token)
         held = token.kind in (Kind.BEFORE, Kind.BETWEEN)
+    joined = [token._replace(folded=_UNIT_BEFORE.sub(r"\1\3\2", token.folded)) for token in joined]
     pairs = zip_longest(joined, [token.start for token in joined[1:]])
     return [token.folded for token, following in pairs if not _is_article(text, token, following)]
 

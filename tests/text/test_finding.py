@@ -109,6 +109,10 @@ def test_a_minus_that_was_parted_from_its_number_is_found_as_the_source_has_it()
         ("สามนาที", "ปั๊มทำงานสามนาทีเท่านั้น", "สามนาที"),
         ("की", "की कुर्सी", "की"),
         ("Zürich", "in Zu\u0308rich liegt", "Zu\u0308rich"),
+        ("%50", "payı %50 oldu", "%50"),
+        ("5 x 10^3", "5×10³ cells", "5×10³"),
+        ("2 1/2 cups", "2½ cups", "2½ cups"),
+        ("50%", "50٪ من", "50٪"),
     ],
 )
 def test_an_answer_is_found_whole_with_its_signs(words: str, text: str, found: str) -> None:
@@ -148,6 +152,12 @@ def test_an_answer_is_found_whole_with_its_signs(words: str, text: str, found: s
         ("M12x1", "an M12x1.5 thread"),
         ("5 A", "an F1.5 A fuse"),
         ("500 bar", "at 1 500 bar"),
+        ("50", "payı %50 oldu"),
+        ("50", "٪50 من"),
+        ("5", "5×10³ cells"),
+        ("5", "5 · 10⁻³ mol"),
+        ("2", "2 ½ cups"),
+        ("1/2 cups", "2 1/2 cups"),
         ("500 bar", "at 1\u202f500 bar"),
         ("5", "take 3-5"),
         ("20 °C", "10–20 °C"),
@@ -166,12 +176,26 @@ def test_what_would_lose_a_sign_or_cut_a_word_is_not_found(words: str, text: str
 
 
 def test_a_number_without_its_unit_is_found_beside_it_where_that_is_asked_for() -> None:
-    for words, text in (("10", "is 10 % of it"), ("5", "€ 5 a day"), ("5", "at 5 °C"), ("12", 'a 12" pipe')):
+    for words, text in (
+        ("10", "is 10 % of it"),
+        ("50", "payı %50 oldu"),
+        ("5", "€ 5 a day"),
+        ("5", "at 5 °C"),
+        ("12", 'a 12" pipe'),
+    ):
         span = Source(text).locate(words, bare=True)
         assert span is not None and text[slice(*span)] == words
     for words, text in (("5", "take 3-5"), ("1987", "on 1987-05-03"), ("10:30", "from 10:30–17:00")):
         assert Source(text).locate(words, bare=True) is not None
-    for words, text in (("5", "at -5"), ("C", "in C++"), ("10", "10³ Pa"), ("5", "4.5"), ("5", "≥ 5"), ("5", "±5")):
+    for words, text in (
+        ("5", "at -5"),
+        ("C", "in C++"),
+        ("10", "10³ Pa"),
+        ("5", "4.5"),
+        ("5", "≥ 5"),
+        ("5", "±5"),
+        ("5", "5×10³"),
+    ):
         assert Source(text).locate(words, bare=True) is None
 
 
