@@ -313,13 +313,12 @@ def joined(segments: Sequence[Segment]) -> str:
 
 
 def prompt_fingerprint(style: PromptStyle) -> str:
-    """A short hash of all that a style puts into prompts and targets: a tuned model is bound to it."""
+    """A short hash of what a style puts into the prompts and targets of answers: a tuned model is bound to it.
+
+    What asks for questions is no part of it: a tuned model has not seen that, and stays good when it changes.
+    """
     example = type("Example", (), {"title": "t", "text": "p"})()
-    prompts = (
-        passages_prompt("q", [example, example], style),
-        closed_book_prompt("q", style),
-        ask_prompt(example, style),
-    )
-    targets = (reasoned_target([CitedQuote(1, "w")], "a"), question_target("a", "q"))
-    said = "\x00".join([*(prompt.text for prompt in prompts), *(joined(target) for target in targets), REFUSAL])
+    prompts = (passages_prompt("q", [example, example], style), closed_book_prompt("q", style))
+    target = reasoned_target([CitedQuote(1, "w")], "a")
+    said = "\x00".join([*(prompt.text for prompt in prompts), joined(target), REFUSAL])
     return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -34,3 +34,8 @@ prepare() {
   .venv/bin/python -m pip install --quiet --constraint constraints.txt --editable "$what"
   echo "$wanted $what" > "$stamp"
 }
+
+# Fetch the language model into the cache, unless it is there. Without it the tests that need it are skipped, and say so.
+fetch_model() {
+  .venv/bin/raft fetch smollm2 > /dev/null || echo "going on without smollm2: tests that need it are skipped" >&2
+}

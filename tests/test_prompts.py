@@ -85,3 +85,14 @@ def test_the_constant_part_stands_first_and_the_question_last_for_chat_models() 
 def test_each_style_has_a_fingerprint_of_its_own() -> None:
     assert prompt_fingerprint(PromptStyle.CHAT) != prompt_fingerprint(PromptStyle.COMPACT)
     assert prompt_fingerprint(PromptStyle.CHAT) == prompt_fingerprint(PromptStyle.CHAT)
+
+
+@pytest.mark.parametrize(
+    ("instruction", "bound"), [("_ANSWER", True), ("_RECALL", True), ("_ASK", False), ("_ASK_KIND", False)]
+)
+def test_a_tuned_model_is_bound_to_what_asks_for_answers_and_to_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, instruction: str, bound: bool
+) -> None:
+    before = prompt_fingerprint(PromptStyle.CHAT)
+    monkeypatch.setattr(f"raft.prompts.{instruction}_INSTRUCTION", "Say it otherwise.")
+    assert (prompt_fingerprint(PromptStyle.CHAT) != before) is bound
