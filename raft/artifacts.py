@@ -31,7 +31,7 @@ _LEFT_BY_BROWSERS = (".DS_Store", "Thumbs.db", "desktop.ini")
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "peft", "langchain-text-splitters")
 _CHUNK = 1 << 20
 # By which rules text is split, compared and scored; counted up when a change of them makes other artefacts.
-RULES = 2
+RULES = 3
 
 
 class Stage(StrEnum):

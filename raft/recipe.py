@@ -283,7 +283,7 @@ class AnswerSettings(Settings):
     """How a question is answered, in an evaluation and when a model is served alike."""
 
     top_k: int = Field(3, ge=1, le=MAX_PASSAGES, description="passages retrieved for each question")
-    max_new_tokens: Count = Field(96, description="longest answer, in tokens of the model")
+    max_new_tokens: Count = Field(128, description="longest answer, in tokens of the model")
     min_confidence: Share = Field(
         0.0, description="refuse where the mean probability of the words of an answer is lower; 0 never does"
     )

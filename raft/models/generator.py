@@ -26,7 +26,7 @@ class Decoding:
     thinking: False asks a model behind an endpoint not to think first; True leaves that to its server.
     """
 
-    max_new_tokens: int = 96
+    max_new_tokens: int = 128
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0

@@ -9,11 +9,18 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import regex
+
 from raft.text import VERDICTS, Source, Span, normalise_answer, sentences
 from raft.types import Document, Passage, Question
 
-# A quote is a sentence; a longer one is cut to this many characters around the answer.
-QUOTE_CHARACTERS = 130
+# A quote is a sentence; of a longer one it is as many whole clauses as go into so many characters.
+QUOTE_CHARACTERS = 240
+# What parts the clauses of a sentence, from the strongest on. A mark inside a number ("1,200") has no blank behind it.
+_CLAUSES = (
+    regex.compile(r"(?:[;:](?=\s)|[\uff1b\uff1a\u061b]|\s[-\u2013\u2014](?=\s))\s*"),
+    regex.compile(r"(?:,(?=\s)|[\u3001\uff0c\u060c])\s*"),
+)
 
 
 class Evidence(NamedTuple):
@@ -89,16 +96,53 @@ def _words(text: str) -> set[str]:
 
 
 def quote_span(text: str, evidence: Evidence) -> Span:
-    """The sentence, or where it is long whole words of it around the answer."""
-    start, end = evidence.sentence
-    if end - start <= QUOTE_CHARACTERS:
-        return start, end
+    """The sentence, or where it is long those clauses of it that hold the answer, and what fits of the ones around.
+
+    Of a clause that is too long by itself it is whole words around the answer.
+    """
+    span, answer = evidence
+    for marks in _CLAUSES:
+        if not _is_long(span):
+            return span
+        span = _grown(_clauses(text, span, marks), answer)
+    return _words_around(text, span, answer) if _is_long(span) else span
+
+
+def _is_long(span: Span) -> bool:
+    return span[1] - span[0] > QUOTE_CHARACTERS
+
+
+def _clauses(text: str, sentence: Span, marks: regex.Pattern[str]) -> list[Span]:
+    """The clauses of a sentence, without the marks between them; no number is parted from its sign."""
     source = Source(text)
-    spare = max(0, QUOTE_CHARACTERS - (evidence.answer[1] - evidence.answer[0])) // 2
-    start, end = max(start, evidence.answer[0] - spare), min(end, evidence.answer[1] + spare)
-    while start > evidence.sentence[0] and not (text[start - 1].isspace() and source.may_begin(start)):
+    spans, start = [], sentence[0]
+    for found in marks.finditer(text, *sentence):
+        parts = source.may_end(found.start()) and source.may_begin(found.end())
+        if start < found.start() and found.end() < sentence[1] and parts:
+            spans.append((start, found.start()))
+            start = found.end()
+    return [*spans, (start, sentence[1])]
+
+
+def _grown(clauses: Sequence[Span], answer: Span) -> Span:
+    """From the clause in which the answer begins to the one in which it ends, and those around that fit."""
+    first = max((place for place, (start, _) in enumerate(clauses) if start <= answer[0]), default=0)
+    last = min((place for place, (_, end) in enumerate(clauses) if end >= answer[1]), default=len(clauses) - 1)
+    # What stands before says what it is about, so it is taken in first.
+    while first > 0 and not _is_long((clauses[first - 1][0], clauses[last][1])):
+        first -= 1
+    while last < len(clauses) - 1 and not _is_long((clauses[first][0], clauses[last + 1][1])):
+        last += 1
+    return min(clauses[first][0], answer[0]), max(clauses[last][1], answer[1])
+
+
+def _words_around(text: str, within: Span, answer: Span) -> Span:
+    source = Source(text)
+    spare = max(0, QUOTE_CHARACTERS - (answer[1] - answer[0])) // 2
+    start, end = max(within[0], answer[0] - spare), min(within[1], answer[1] + spare)
+    while start > within[0] and not (text[start - 1].isspace() and source.may_begin(start)):
         start -= 1
-    while end < evidence.sentence[1] and not (text[end].isspace() and source.may_end(end)):
+    while end < within[1] and not (text[end].isspace() and source.may_end(end)):
         end += 1
     return start, end
 

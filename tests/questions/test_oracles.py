@@ -81,7 +81,7 @@ def test_an_answer_over_several_sentences_is_quoted_with_all_of_them() -> None:
 
 @pytest.mark.parametrize("room", range(40))
 def test_a_long_quote_does_not_lose_the_sign_at_its_edge(room: int) -> None:
-    text = f"{'alpha ' * 12}{'x' * room} 36 bar {'omega ' * 7}10 % beta {'omega ' * 30}"
+    text = f"{'alpha ' * 22}{'x' * room} 36 bar {'omega ' * 16}10 % beta {'omega ' * 60}"
     evidence = find_evidence(text, "?", ["36 bar"])
     assert evidence is not None
     assert not text[slice(*quote_span(text, evidence))].endswith("10")
@@ -137,7 +137,49 @@ def test_there_is_no_evidence_where_no_sentence_holds_an_answer() -> None:
     assert find_evidence("It stops at 136 bar.", "When does it stop?", ["36 bar"]) is None
 
 
-def test_a_long_sentence_is_cut_to_whole_words_around_the_answer() -> None:
+LONG = (
+    "Whoever takes the wash boat out after the bell of the evening watch, which the keeper of the pier rings at half "
+    "past eight in summer (and at seven from October on), enters name, boat and hour in the book at the gate; the fee "
+    "of 1,200 crowns, or of 10 % more on a Sunday, is due when the boat is back at its ring, not before."
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "quote"),
+    [
+        (
+            "half past eight",
+            "Whoever takes the wash boat out after the bell of the evening watch, which the keeper of the pier rings "
+            "at half past eight in summer (and at seven from October on), enters name, boat and hour in the book at "
+            "the gate",
+        ),
+        (
+            "1,200 crowns",
+            "the fee of 1,200 crowns, or of 10 % more on a Sunday, is due when the boat is back at its ring, not "
+            "before.",
+        ),
+    ],
+)
+def test_of_a_long_sentence_whole_clauses_are_quoted(answer: str, quote: str) -> None:
+    evidence = find_evidence(LONG, "?", [answer])
+    assert evidence is not None
+    assert LONG[slice(*quote_span(LONG, evidence))] == quote
+
+
+@pytest.mark.parametrize("text", [LONG, LONG.replace(", ", "、"), LONG.replace(", ", " - ")])
+def test_a_quote_holds_its_answer_and_ends_where_a_clause_does(text: str) -> None:
+    words = text.split()
+    for place in range(len(words) - 1):
+        evidence = find_evidence(text, "?", [" ".join(words[place : place + 2])])
+        if evidence is None:
+            continue
+        start, end = quote_span(text, evidence)
+        assert start <= evidence.answer[0] and evidence.answer[1] <= end
+        assert end - start <= QUOTE_CHARACTERS
+        assert end in (len(text), evidence.answer[1]) or text[end] in ",;、" or text[end:].startswith(" - ")
+
+
+def test_a_long_sentence_without_clauses_is_cut_to_whole_words_around_the_answer() -> None:
     text = "alpha " * 60 + "36 bar " + "omega " * 60
     evidence = find_evidence(text, "What is omega?", ["36 bar"])
     assert evidence is not None
