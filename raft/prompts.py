@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple, Protocol
@@ -96,11 +96,15 @@ def _content(text: str) -> Segment:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is shown: instruction (empty in the compact style) and message. choices: the only answers to it."""
+    """What a model is shown: instruction (empty in the compact style) and message.
+
+    choices: the only answers to it. passages: the texts that its answer is to quote, in the order of their numbers.
+    """
 
     system: tuple[Segment, ...]
     user: tuple[Segment, ...]
     choices: tuple[str, ...] = ()
+    passages: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -151,7 +155,7 @@ def passages_prompt(question: str, passages: Sequence[Showable], style: PromptSt
         return Prompt((), (_template(READ), _content(question), *shown))
     # The constant part stands first and the question last, so that servers can reuse the prefix.
     user = (_template(_PASSAGES), *shown, _template(_ASKED), _content(question))
-    return Prompt((_template(_ANSWER_INSTRUCTION),), user)
+    return Prompt((_template(_ANSWER_INSTRUCTION),), user, passages=tuple(passage.text for passage in passages))
 
 
 def explain_prompt(question: str, answer: str, passages: Sequence[Showable], style: PromptStyle) -> Prompt:
@@ -164,7 +168,7 @@ def explain_prompt(question: str, answer: str, passages: Sequence[Showable], sty
     if style is PromptStyle.COMPACT:
         return asked
     user = (*asked.user, _template("\nKnown answer: "), _content(answer))
-    return Prompt((_template(_EXPLAIN_INSTRUCTION),), user)
+    return replace(asked, system=(_template(_EXPLAIN_INSTRUCTION),), user=user)
 
 
 class WorkedExample(NamedTuple):
@@ -184,7 +188,7 @@ def few_shot_prompt(
     for example in worked:
         shown = passages_prompt(example.question, example.passages, style).user
         before += [*shown, _template("\n"), *example.target, _template("\n\n")]
-    return Prompt(asked.system, (*before, *asked.user))
+    return replace(asked, user=(*before, *asked.user))
 
 
 def read_passages_prompt(text: str) -> tuple[str, tuple[str, ...]] | None:

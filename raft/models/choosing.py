@@ -8,7 +8,7 @@ many answers do, and could then only go on to "The passages do not answer this."
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
 from typing import Any, NamedTuple
@@ -17,14 +17,11 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from raft.choices import with_choice
+from raft.models.forms import Spelling
 from raft.models.generator import Generation
-from raft.models.sampling import keep_only
 from raft.models.tokens import encode_segments
 from raft.outputs import parse_answer
-from raft.prompts import ANSWER, REFUSAL, Segment, reasoned_target
-
-# Enough tokens to hold the answer mark, were each of one byte, and what was glued to it.
-_TAIL = 2 * len(ANSWER)
+from raft.prompts import REFUSAL, Segment, reasoned_target
 
 # Token ids of each choice, in every spelling that a model may prefer.
 Spellings = Mapping[str, Sequence[tuple[int, ...]]]
@@ -51,82 +48,6 @@ def spellings(tokenizer: PreTrainedTokenizerBase, choices: Sequence[str]) -> Spe
     return spelt
 
 
-class FreeForm:
-    """One output of a model that writes freely up to the mark of its answer, and ends there.
-
-    Where it would end without an answer, or run out of room for one, it begins the answer.
-    """
-
-    must_cite = False
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, closing: Sequence[int], room: int) -> None:
-        """closing: the tokens that end an output. room: the tokens that it may have."""
-        self._tokenizer, self._closing = tokenizer, closing
-        self._mark = encode_segments(tokenizer, [Segment(ANSWER, content=False)])
-        self._latest = room - len(self._mark) - 1
-        self._written: list[int] = []
-        self._forced: list[int] = []
-        self._marked = False
-
-    @staticmethod
-    def can_mark(tokenizer: PreTrainedTokenizerBase) -> bool:
-        """Whether the tokenizer can spell the mark of an answer: that of T5 has no such brackets."""
-        return ANSWER in str(tokenizer.decode(encode_segments(tokenizer, [Segment(ANSWER, content=False)])))
-
-    def advance(self, token: int) -> None:
-        """Take note of the token that was written last."""
-        if not self._marked:
-            self._written.append(token)
-            self._forced = self._forced[1:]
-            self._marked = ANSWER in str(self._tokenizer.decode(self._written[-_TAIL:]))
-
-    def allowed(self, scores: torch.Tensor) -> list[int] | None:
-        """The tokens that may come next; None where any may that ends nothing. scores: (vocabulary)."""
-        if self._marked:
-            return list(self._closing)
-        ends = int(scores.argmax()) in self._closing or len(self._written) >= self._latest
-        if ends and not self._forced:
-            self._forced = list(self._mark)
-        return self._forced[:1] or None
-
-    def answered(self, row: Sequence[int]) -> int | None:
-        """How many tokens of the finished output come before its answer; None where it was cut off before."""
-        for token in row[len(self._written) :]:
-            self.advance(token)
-        return len(self._written) if self._marked else None
-
-    @property
-    def closing(self) -> Sequence[int]:
-        """The tokens that end an output."""
-        return self._closing
-
-
-class StopAtAnswer:
-    """A logits processor for one batch; None stands for an output that may say anything."""
-
-    def __init__(self, outputs: Sequence[FreeForm | None]) -> None:
-        self._outputs = outputs
-        self._begun = False
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """input_ids: (batch, so far), the prompts first. scores: (batch, vocabulary), changed copies are returned."""
-        scores = scores.clone()
-        for row, output, last in self._held(input_ids):
-            if self._begun:
-                output.advance(last)
-            allowed = output.allowed(scores[row])
-            if allowed is None:
-                scores[row, list(output.closing)] = -torch.inf
-            else:
-                keep_only(scores[row], allowed)
-        self._begun = True
-        return scores
-
-    def _held(self, input_ids: torch.Tensor) -> Iterator[tuple[int, FreeForm, int]]:
-        last = input_ids[:, -1].tolist()
-        return ((row, output, last[row]) for row, output in enumerate(self._outputs) if output is not None)
-
-
 def closing_of(model: Any) -> list[int]:
     """The tokens that end what a model writes; some have none."""
     own = model.generation_config.eos_token_id
@@ -139,13 +60,14 @@ class Chooser:
 
     def __init__(self, model: Any, tokenizer: PreTrainedTokenizerBase) -> None:
         """model: a PreTrainedModel, whose own types do not cover what its mixins add."""
-        self._model, self._tokenizer, self.closing = model, tokenizer, closing_of(model)
+        self._model, self._tokenizer = model, tokenizer
+        self.spelling = Spelling(tokenizer, closing_of(model))
         self._spellings: dict[tuple[str, ...], Spellings | None] = {}
 
     def spelt(self, choices: tuple[str, ...]) -> Spellings | None:
         """How choices are weighed; None where there are none, or this model cannot be held to them."""
         if choices not in self._spellings:
-            able = choices and self.closing and FreeForm.can_mark(self._tokenizer)
+            able = choices and self.spelling.closing and self.spelling.can_mark
             self._spellings[choices] = spellings(self._tokenizer, choices) if able else None
         return self._spellings[choices]
 
@@ -170,7 +92,7 @@ class Chooser:
         if said is None or offered is None:
             return replace(written, structured=False)
         began = time.perf_counter()
-        best = likeliest(self._model, prompt, said, offered, self.closing)
+        best = likeliest(self._model, prompt, said, offered, self.spelling.closing)
         mean, count = written.likelihood, decisions + best.tokens
         return replace(
             written,

@@ -19,14 +19,15 @@ from safetensors import SafetensorError
 
 from raft.artifacts import hash_json, versions
 from raft.errors import ModelError, TooLongError
-from raft.models.cache import growing_cache
 from raft.models.calls import Calls, Tokens
-from raft.models.choosing import Chooser, FreeForm, StopAtAnswer, closing_of
+from raft.models.choosing import Chooser
+from raft.models.engine import Engine, Row, can_run
+from raft.models.forms import AnswerForm
 from raft.models.generator import Decoding, Generation
 from raft.models.hardware import pick_device, pick_dtype, random_state, set_random_state
-from raft.models.mini.grammar import Grammar, KeepToForm, Output
+from raft.models.mini.grammar import Grammar, Output
 from raft.models.mini.pointing import Pointing
-from raft.models.sampling import Likelihood, Nucleus
+from raft.models.padded import Forms, write_padded
 from raft.models.tokens import Codec, codec_of, context_of
 from raft.models.tuned import describe_tuned
 from raft.models.weights import folder_fingerprint, source_of, weights_fingerprint
@@ -36,6 +37,8 @@ from raft.prompts import Prompt, PromptStyle
 # Padded tokens in one forward pass of the prompt: large enough to keep the cores busy, small enough for 6 GiB.
 _BATCH_TOKENS = 12_288
 _BATCH_ROWS = 48
+# Prompts that the engine is given at once, between two entries in a journal.
+_CHUNK = 144
 
 
 @dataclass
@@ -124,6 +127,8 @@ class LocalGenerator:
             self._fast = _in_format(loaded.model, pick_dtype(loaded.model.device))
             self._pointing = Pointing(loaded.model, self._fast, loaded.codec.tokenizer, cites=variant != "raft-no-cot")
             self._grammar = Grammar(loaded.codec.tokenizer, recalls_quotes=variant == "dsf-cot")
+        engine = self.style is not PromptStyle.COMPACT and can_run(loaded.model)
+        self._engine = Engine(loaded.model, self._chooser.spelling.closing) if engine else None
 
     @classmethod
     def load(cls, name: str, adapter: Path | None = None, calls: Calls | None = None) -> LocalGenerator:
@@ -156,12 +161,12 @@ class LocalGenerator:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(decoding.seed)
             for batch in self._batches(prompts, encoded, decoding):
-                written = self._kept(batch, [prompts[group.rows[0]] for group in batch], decoding)
+                told = _Told(advance)
+                written = self._kept(batch, [prompts[group.rows[0]] for group in batch], decoding, told)
                 for group, generation in zip(batch, written, strict=True):
                     for row in group.rows:
                         made[row] = generation
-                if advance is not None:
-                    advance(sum(len(group.rows) for group in batch))
+                told(sum(len(group.rows) for group in batch) - told.count)
         return [generation for generation in made if generation is not None]
 
     def _batches(
@@ -170,6 +175,9 @@ class LocalGenerator:
         """Equal prompts once, those of like length together; what is read by pointing apart from what is written."""
         choices = [prompt.choices for prompt in prompts]
         groups = _grouped(encoded, choices, merge_equal=decoding.temperature == 0)
+        if self._engine is not None:
+            yield from (groups[at : at + _CHUNK] for at in range(0, len(groups), _CHUNK))
+            return
         for read in (True, False):
             yield from _batches([group for group in groups if self._reads(prompts[group.rows[0]]) == read])
 
@@ -189,7 +197,9 @@ class LocalGenerator:
                     "show fewer passages (top_k, num_distractors) or index smaller ones (passage_tokens)"
                 )
 
-    def _kept(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:
+    def _kept(
+        self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding, told: Advance
+    ) -> list[Generation]:
         """What is written for a batch, or was by an earlier run.
 
         Sampled words depend on all that was drawn before, and rounding on what stands in the batch: both are part of
@@ -197,7 +207,7 @@ class LocalGenerator:
         """
         calls, device = self._calls, self._loaded.model.device
         if calls.journal is None:
-            return self._paid(groups, prompts, decoding)
+            return self._paid(groups, prompts, decoding, told)
         asked = [[group.turn, *group.ids] for group in groups]
         before = random_state(device).numpy().tobytes() if decoding.temperature > 0 else b""
         work = [*self._identity, versions(), decoding.recorded, asked, hashlib.sha256(before).hexdigest()]
@@ -210,118 +220,99 @@ class LocalGenerator:
                 drawn = bytearray(base64.b64decode(known["random_state"]))
                 set_random_state(device, torch.frombuffer(drawn, dtype=torch.uint8))
             return [Generation(**one) for one in known["written"]]
-        written = self._paid(groups, prompts, decoding)
+        written = self._paid(groups, prompts, decoding, told)
         after = random_state(device).numpy().tobytes() if before else b""
         calls.keep(key, {"written": [asdict(one) for one in written], "random_state": base64.b64encode(after).decode()})
         return written
 
-    def _paid(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:
+    def _paid(
+        self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding, told: Advance
+    ) -> list[Generation]:
         """One batch within the limits of the calls."""
         read = sum(len(group.ids) for group in groups)
         most = Tokens(read, len(groups) * decoding.max_new_tokens)
         self._calls.spending.reserve(len(groups), most)
         used = most
         try:
-            written = self._write(groups, prompts, decoding)
+            written = self._write(groups, prompts, decoding, told)
             used = Tokens(read, sum(one.completion_tokens or 0 for one in written))
             return written
         finally:
             self._calls.spending.pay(most, used)
 
-    def _write(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:
+    def _write(
+        self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding, told: Advance
+    ) -> list[Generation]:
         if self._pointing is not None and self._pointing.reads(prompts[0]):
             pointed = self._pointing.answer(prompts, [group.ids for group in groups], decoding.max_new_tokens)
             rows = zip(pointed, groups, prompts, strict=True)
             return [self._chooser.behind_quote(one, group.ids, prompt.choices) for one, group, prompt in rows]
-        return self._continue(groups, prompts, decoding)
+        return self._continue(groups, prompts, decoding, told)
 
-    @torch.inference_mode()
-    def _continue(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:
+    def _continue(
+        self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding, told: Advance
+    ) -> list[Generation]:
         began = time.perf_counter()
-        codec, batch = self._loaded.codec, [group.ids for group in groups]
-        # Drafts are drawn by chance and checked; an answer must not hang on the machine that it is given on.
-        model = self._fast if decoding.temperature > 0 else self._loaded.model
-        pad, longest = codec.tokenizer.pad_token_id, max(len(ids) for ids in batch)
-        ids = torch.full((len(batch), longest), pad, dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, tokens in enumerate(batch):
-            # A decoder goes on from the end of its prompt; an encoder counts positions from the start.
-            place = slice(0, len(tokens)) if codec.seq2seq else slice(longest - len(tokens), longest)
-            ids[row, place] = torch.tensor(tokens)
-            mask[row, place] = 1
-        likelihood = Likelihood() if decoding.weigh else None
-        forms = self._forms(groups, prompts, decoding)
-        output = model.generate(
-            input_ids=ids.to(model.device),
-            attention_mask=mask.to(model.device),
-            generation_config=_generation_config(model, decoding, pad),
-            logits_processor=[*([likelihood] if likelihood else []), *_processors(forms, decoding)],
-            **({} if codec.seq2seq else {"past_key_values": growing_cache(model.config)}),
-        )
-        fresh = output[:, 1:] if codec.seq2seq else output[:, longest:]
-        rows = fresh.tolist()
-        texts = [codec.decode(row) for row in rows]
-        seconds = (time.perf_counter() - began) / len(batch)
-        ends = [None if form is None else form.answered(row) for form, row in zip(forms, rows, strict=True)]
-        spans = [
-            (begin, len(row) if end is None else end)
-            for begin, end, row in zip(self._begins(rows), ends, rows, strict=True)
-        ]
-        means = likelihood.means(fresh, spans, pad) if likelihood else [None] * len(rows)
+        codec, forms = self._loaded.codec, self._forms(groups, prompts, decoding)
+        if self._engine is not None:
+            rows = [
+                Row(group.ids, form if isinstance(form, AnswerForm) else None, _draws(group, decoding))
+                for group, form in zip(groups, forms, strict=True)
+            ]
+            self._engine.write(rows, decoding, told)
+            written = [row.result for row in rows]
+        else:
+            # Drafts are drawn by chance and checked; an answer must not hang on the machine that it is given on.
+            model = self._fast if decoding.temperature > 0 else self._loaded.model
+            written = write_padded(model, codec, [group.ids for group in groups], decoding, forms)
+        seconds = (time.perf_counter() - began) / len(groups)
         made = []
-        for number, (text, row, end, mean) in enumerate(zip(texts, rows, ends, means, strict=True)):
-            one = Generation(text, seconds, len(batch[number]), sum(token != pad for token in row), mean)
-            if choices := prompts[number].choices:
-                form, said = forms[number], None if end is None else row[:end]
-                offered = self._chooser.offered(choices, may_refuse=form is None or not form.must_cite)
-                one = self._chooser.chosen(one, batch[number], said, offered, end or 0)
-            made.append(one)
+        for group, prompt, form, one in zip(groups, prompts, forms, written, strict=True):
+            text, count = codec.decode(one.tokens), len(one.tokens)
+            said = Generation(text, seconds, len(group.ids), count, one.likelihood)
+            if prompt.choices:
+                before = None if one.answered is None else one.tokens[: one.answered]
+                cites = isinstance(form, Output) and form.must_cite
+                offered = self._chooser.offered(prompt.choices, may_refuse=not cites)
+                said = self._chooser.chosen(said, group.ids, before, offered, one.answered or 0)
+            made.append(said)
         return made
 
-    def _begins(self, rows: Sequence[Sequence[int]]) -> list[int]:
-        """Where what is weighed begins in each row: after the mark of a question, else at the start."""
-        mark = self._grammar.question if self._grammar is not None else None
-        return [row.index(mark) + 1 if mark in row else 0 for row in rows]
-
-    def _forms(
-        self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding
-    ) -> Sequence[Output] | Sequence[FreeForm | None]:
-        """What is known of each output while it is written: its form, for `mini`, or that it must come to an answer."""
-        room = decoding.max_new_tokens
+    def _forms(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> Forms:
+        """What is known of each output while it is written: its form, for `mini`, or how it quotes and answers."""
+        room, spelling = decoding.max_new_tokens, self._chooser.spelling
         held = [self._chooser.spelt(prompt.choices) is not None for prompt in prompts]
         if self._grammar is not None:
             said = [prompt if one else replace(prompt, choices=()) for prompt, one in zip(prompts, held, strict=True)]
             spare = room - Decoding().max_new_tokens
             pairs = zip(said, groups, strict=True)
             return [self._grammar.output(prompt, group.turn, spare) for prompt, group in pairs]
-        return [FreeForm(self._loaded.codec.tokenizer, self._chooser.closing, room) if one else None for one in held]
+        return [
+            AnswerForm(spelling, prompt, room, stops_at_answer=one)
+            if one or (prompt.passages and spelling.can_mark)
+            else None
+            for prompt, one in zip(prompts, held, strict=True)
+        ]
 
 
-def _processors(forms: Sequence[Output] | Sequence[FreeForm | None], decoding: Decoding) -> list[Any]:
-    own = [form for form in forms if isinstance(form, Output)]
-    free = [form for form in forms if not isinstance(form, Output)]
-    processors: list[Any] = [KeepToForm(own)] if own else [StopAtAnswer(free)] if any(free) else []
-    if decoding.temperature > 0:
-        processors.append(Nucleus(decoding))
-    return processors
+def _draws(group: _Group, decoding: Decoding) -> torch.Generator | None:
+    """The random numbers of one text, by its prompt and turn alone."""
+    if decoding.temperature == 0:
+        return None
+    seed = hashlib.sha256(repr((decoding.seed, group.turn, group.ids)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(seed[:8], "big") >> 1)
 
 
-def _generation_config(model: Any, decoding: Decoding, pad: int) -> Any:
-    """Our decoding and nothing of the model's own taste: only its special tokens are taken over."""
-    from transformers import GenerationConfig
+class _Told:
+    """Passes on how much is done, and counts it."""
 
-    own = model.generation_config
-    sampling: dict[str, Any] = {"do_sample": False}
-    if decoding.temperature > 0:
-        sampling = {"do_sample": True, "temperature": decoding.temperature, "top_k": 0}
-    return GenerationConfig(
-        max_new_tokens=decoding.max_new_tokens,
-        pad_token_id=pad,
-        bos_token_id=own.bos_token_id,
-        eos_token_id=closing_of(model) or None,
-        decoder_start_token_id=own.decoder_start_token_id,
-        **sampling,
-    )
+    def __init__(self, advance: Advance | None) -> None:
+        self._advance, self.count = advance, 0
+
+    def __call__(self, done: int) -> None:
+        self.count += done
+        if self._advance is not None and done:
+            self._advance(done)
 
 
 @dataclass(frozen=True)

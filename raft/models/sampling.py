@@ -9,29 +9,39 @@ import torch
 from raft.models.generator import Decoding
 
 
-def keep_only(scores: torch.Tensor, allowed: list[int]) -> None:
+def keep_only(scores: torch.Tensor, allowed: Sequence[int]) -> None:
     """Give all words but these minus infinity. scores: (vocabulary), of one row, changed in place."""
-    kept = scores[allowed]
+    words = list(allowed)
+    kept = scores[words]
     scores.fill_(-torch.inf)
-    scores[allowed] = kept
+    scores[words] = kept
+
+
+# Of more words than these the likeliest are no better than the rest.
+_MOST = 64
+
+
+def nucleus(scores: torch.Tensor, decoding: Decoding) -> tuple[torch.Tensor, torch.Tensor]:
+    """The likeliest words that together hold `top_p` of the chance (Holtzman et al. 2020), at most 64.
+
+    scores: (batch, vocabulary), before the temperature. Returns scores and words, (batch, at most 64) each; those
+    outside the nucleus have minus infinity. transformers' own sorts the whole vocabulary at each step, which took
+    longer than the model on a CPU.
+    """
+    best, words = scores.topk(min(_MOST, scores.shape[-1]), dim=-1)
+    chances = (best / decoding.temperature).softmax(-1)
+    return best.masked_fill(chances.cumsum(-1) - chances >= decoding.top_p, -torch.inf), words
 
 
 class Nucleus:
-    """Sample from the likeliest words that together hold `top_p` of the chance (Holtzman et al. 2020), at most 64.
-
-    transformers' own sorts the whole vocabulary at each step, which took longer than the model on a CPU.
-    """
-
-    _MOST = 64
+    """The same as a logits processor."""
 
     def __init__(self, decoding: Decoding) -> None:
-        self._top_p, self._temperature = decoding.top_p, decoding.temperature
+        self._decoding = decoding
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Scores (batch, vocabulary) before the temperature; words outside the nucleus get minus infinity."""
-        best, words = scores.topk(min(self._MOST, scores.shape[-1]), dim=-1)
-        chances = (best / self._temperature).softmax(-1)
-        best = best.masked_fill(chances.cumsum(-1) - chances >= self._top_p, -torch.inf)
+        best, words = nucleus(scores, self._decoding)
         return torch.full_like(scores, -torch.inf).scatter(-1, words, best)
 
 

@@ -37,6 +37,7 @@ _PARTICLE = regex.compile(rf"(?:{'|'.join(_PARTICLES.split())})+(?!\p{{Hangul}})
 _FEW = 16
 _PERCENTS = ("%", "\u2030", "\u2031")
 _NEGATIONS = frozenset(("no", "not", "never", "none", "without", "cannot", "nor", "neither"))
+_CLOSES = regex.compile(r"[\p{Pe}\p{Pf}.,;:!?\u2026\u3001\u3002\uff01\uff0c\uff1a\uff1b\uff1f]")
 _HANGUL = regex.compile(r"\p{Hangul}")
 
 
@@ -122,6 +123,18 @@ class Source:
             return False
         says = is_word(self.text[offset]) or self._tokens[place].kind is Kind.BEFORE
         return says and self.may_begin(offset)
+
+    def edges(self) -> tuple[list[int], list[int]]:
+        """Where words that `locate` finds may begin, and where they may end: at no blank, nor with a closing mark."""
+        begins, ends = [], []
+        for place, letter in enumerate(self.text):
+            if letter.isspace():
+                continue
+            if not _CLOSES.match(letter) and self._parts(place, self._around(place)):
+                begins.append(place)
+            if self._parts(place + 1, self._around(place + 1), ends=True):
+                ends.append(place + 1)
+        return begins, ends
 
     def with_signs(self, span: Span) -> Span:
         """The span with the signs that belong to the numbers at its edges: of "5" in "5 %" all of it."""

@@ -12,7 +12,7 @@ from raft.choices import choice_schema, parse_choice, tell_choices, with_choice
 from raft.citations import check_citations
 from raft.journal import Journal
 from raft.models.calls import Calls
-from raft.models.choosing import FreeForm, likeliest, spellings
+from raft.models.choosing import likeliest, spellings
 from raft.models.generator import Decoding, Generation, Generator, load_generator
 from raft.models.local import LocalGenerator
 from raft.models.tokens import encode_segments, load_tokenizer
@@ -138,20 +138,6 @@ def test_the_choice_is_the_one_with_the_most_probability_in_its_place(
     assert best.log_probability == pytest.approx(float(max(weights[best.choice])), abs=0.02)
     without = {choice: found for choice, found in spelt.items() if choice != best.choice}
     assert likeliest(loaded.model, prompt, written, without, ends).choice in without
-
-
-def test_an_output_that_would_end_without_an_answer_begins_it_and_ends_there(tiny_chat: Callable[[str], Path]) -> None:
-    tokenizer = load_tokenizer(str(tiny_chat("gpt2")))
-    end = int(tokenizer.eos_token_id)
-    form, written = FreeForm(tokenizer, [end], room=90), []
-    ending = torch.zeros(len(tokenizer)).index_fill(0, torch.tensor([end]), 1.0)
-    for _ in range(len(ANSWER)):
-        (token,) = form.allowed(ending) or []
-        form.advance(token)
-        written.append(token)
-    assert tokenizer.decode(written) == ANSWER
-    assert form.allowed(torch.zeros(len(tokenizer))) == [end]
-    assert form.answered([*written, end]) == len(ANSWER)
 
 
 def test_the_likelihood_counts_the_choice_and_not_what_was_cut_for_it(mini: Generator) -> None:
