@@ -47,10 +47,11 @@ class Bars:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[detail]}"),
         )
         with RichProgress(*columns, console=self._console) as bars:
-            bar = bars.add_task(label, total=total)
-            yield lambda count: bars.advance(bar, count)
+            bar = bars.add_task(label, total=total, detail="")
+            yield lambda count, detail="": bars.update(bar, advance=count, detail=detail)
 
     def note(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False)
@@ -64,14 +65,14 @@ class Lines:
         began = told = time.monotonic()
         done = 0
 
-        def advance(count: int) -> None:
+        def advance(count: int, detail: str = "") -> None:
             nonlocal done, told
             done += count
             now = time.monotonic()
             if now - told >= _LINE_SECONDS and 0 < done < total:
                 told = now
                 left = (now - began) / done * (total - done)
-                self.note(f"{label}: {done} of {total}, {left:.0f} s left")
+                self.note(f"{label}: {done} of {total}, {left:.0f} s left" + (f", {detail}" if detail else ""))
 
         yield advance
         self.note(f"{label}: {done} of {total} in {time.monotonic() - began:.1f} s")

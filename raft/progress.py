@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-Advance = Callable[[int], None]
+
+class Advance(Protocol):
+    """Tells the display that some units of a piece of work are done."""
+
+    def __call__(self, count: int, detail: str = "", /) -> None:
+        """detail: what else a person wants to see of the work at this moment, such as its speed."""
+        ...
 
 
 class Progress(Protocol):
@@ -26,7 +32,7 @@ class Silent:
 
     @contextmanager
     def task(self, label: str, total: int) -> Iterator[Advance]:
-        yield lambda _: None
+        yield lambda _count, _detail="": None
 
     def note(self, text: str) -> None:
         pass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 from typing import Any
 
 import torch
@@ -28,6 +30,14 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 def pick_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where it is fast, else float32: both have the range that training and long prompts need."""
     return torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes that this process has held at most: of a GPU's memory where it computes on one, else of the machine's."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def random_state(device: torch.device) -> torch.Tensor:

@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Sampler
-from transformers import Trainer
 
 from raft.tune.batches import LikeLengths, pieces
 from raft.tune.encoding import IGNORED, EncodedRow
+from raft.tune.resuming import ResumingTrainer
 
 # Padded tokens that are read at once: more of them only take more memory on a CPU, and a GPU is idle with fewer.
 _BUDGET, _BUDGET_ELSEWHERE = 2_048, 16_384
@@ -48,7 +48,7 @@ class PieceCollator:
         return {"input_ids": ids, "attention_mask": mask, "position_ids": positions, "labels": labels}
 
 
-class TargetTrainer(Trainer):
+class TargetTrainer(ResumingTrainer):
     """For causal models. Batches come from `PieceCollator`."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raft.artifacts import TIMING, Ledger, Manifest, Stage, fingerprint, verified, writing
+from raft.artifacts import TIMING, Ledger, Manifest, Stage, fingerprint, hash_json, verified, versions, writing
 from raft.examples.splitting import tuned_documents
 from raft.models.tuned import TRAINING, TunedModel
 from raft.models.weights import public_name, weights_fingerprint
@@ -40,53 +40,71 @@ def tune(
     epoch that its own validation loss liked best. Raises ArtifactError or ModelError; nothing is half-written.
     """
     examples = verified(examples_dir, Stage.EXAMPLES)
-    with writing(out, Stage.MODEL) as draft:
-        # Late: these load torch and transformers.
-        import torch
+    variant = variant_of(method, settings.targets)
 
-        from raft.examples.rows import read_rows
-        from raft.models.local import load_model
-        from raft.tune.encoding import encode_rows
-        from raft.tune.training import optimiser_steps, train
+    def say(text: str) -> None:
+        progress.note(f"tune {variant}: {text}")
 
-        # Small updates vanish in bfloat16 weights; a frozen base may be kept in it, and its matrices are float32.
-        loaded = load_model(settings.model, torch.float32 if settings.full else None)
-        style = loaded.codec.style
-        variant = variant_of(method, settings.targets)
-        rows = read_rows(examples_dir / "train.jsonl", variant, style)
-        held = read_rows(examples_dir / "validation.jsonl", variant, style)
-        encoded, validation = encode_rows(rows, loaded), encode_rows(held, loaded)
-        if not held:
-            progress.note(f"tune {variant}: no validation rows, so the weights of the last step are kept")
-        with progress.task(f"tune {variant}", optimiser_steps(len(rows), settings)) as advance:
-            result = train(loaded, encoded, validation, settings, seed, advance)
-        _save(result, loaded, settings, draft.path)
-        tuned = TunedModel(
-            method=method,
-            base_model=settings.model,
-            style=style,
-            prompt_fingerprint=prompt_fingerprint(style),
-            index_digest=examples.inputs["index"],
-            document_ids=tuple(sorted(tuned_documents(examples_dir))),
-            rows=len(rows),
-            steps=result.steps,
-            kept_step=result.kept_step,
-            target_tokens=result.target_tokens,
-            losses=tuple(result.losses),
-            targets=settings.targets,
-        )
-        text = json.dumps(asdict(tuned), indent=2, ensure_ascii=False)
-        (draft.path / TRAINING).write_text(text + "\n", encoding="utf-8")
-        (draft.path / TIMING).write_text(json.dumps({"seconds": round(result.seconds, 1)}) + "\n", encoding="utf-8")
-        (draft.path / "README.md").write_text(_card(tuned), encoding="utf-8")
-        counts = {"rows": len(rows), "validation_rows": len(held), "steps": result.steps}
-        inputs = _inputs(examples.digest, settings)
-        draft.finish(Stage.MODEL, _recorded(method, settings, seed), inputs, counts, Ledger(len(rows), len(rows)))
+    # Late: these load torch and transformers.
+    from raft.tune.checkpoints import Checkpoints
+
+    with Checkpoints(out, say) as checkpoints:
+        with writing(out, Stage.MODEL) as draft:
+            import torch
+
+            from raft.examples.rows import read_rows
+            from raft.models.local import load_model
+            from raft.tune.encoding import encode_rows
+            from raft.tune.training import Lessons, train
+
+            # Small updates vanish in bfloat16 weights; a frozen base may be kept in it, and its matrices are float32.
+            loaded = load_model(settings.model, torch.float32 if settings.full else None)
+            style = loaded.codec.style
+            rows = read_rows(examples_dir / "train.jsonl", variant, style)
+            held = read_rows(examples_dir / "validation.jsonl", variant, style)
+            lessons = Lessons(encode_rows(rows, loaded), encode_rows(held, loaded), settings, seed)
+            if not held:
+                say("no validation rows, so the weights of the last step are kept")
+            recorded, inputs = _recorded(method, settings, seed), _inputs(examples.digest, settings)
+            work = [fingerprint(Stage.MODEL, recorded, inputs), versions(), prompt_fingerprint(style)]
+            found = checkpoints.newest(hash_json(work))
+            done = found.step if found else 0
+            if found:
+                say(f"goes on from step {done} of {lessons.steps}")
+            with progress.task(f"tune {variant}", lessons.steps - done) as advance:
+                result = train(loaded, lessons, checkpoints, found, advance)
+            _save(result, loaded, settings, draft.path)
+            tuned = TunedModel(
+                method=method,
+                base_model=settings.model,
+                style=style,
+                prompt_fingerprint=prompt_fingerprint(style),
+                index_digest=examples.inputs["index"],
+                document_ids=tuple(sorted(tuned_documents(examples_dir))),
+                rows=len(rows),
+                steps=result.steps,
+                kept_step=result.kept_step,
+                target_tokens=result.target_tokens,
+                losses=tuple(result.losses),
+                targets=settings.targets,
+            )
+            _describe(tuned, result.seconds, draft.path)
+            counts = {"rows": len(rows), "validation_rows": len(held), "steps": result.steps}
+            draft.finish(Stage.MODEL, recorded, inputs, counts, Ledger(len(rows), len(rows)))
+        checkpoints.finish()
     assert draft.manifest is not None
-    progress.note(f"tune {variant}: {len(rows)} rows, {result.steps} steps, {result.seconds:.0f} s")
+    say(f"{len(rows)} rows, {result.steps} steps, {result.seconds:.0f} s, {result.speed}")
     if losses := result.validation_losses():
-        progress.note(f"tune {variant}: {_of_validation(*losses)}")
+        say(_of_validation(*losses))
     return draft.manifest
+
+
+def _describe(tuned: TunedModel, seconds: float, folder: Path) -> None:
+    """What people and other stages read of a model, beside its weights."""
+    text = json.dumps(asdict(tuned), indent=2, ensure_ascii=False)
+    (folder / TRAINING).write_text(text + "\n", encoding="utf-8")
+    (folder / TIMING).write_text(json.dumps({"seconds": round(seconds, 1)}) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(_card(tuned), encoding="utf-8")
 
 
 def _of_validation(before: float, after: float) -> str:

@@ -11,47 +11,15 @@ from listening import Listener
 
 from raft.artifacts import Stage, read_jsonl, verified
 from raft.errors import ArtifactError, ModelError
-from raft.examples import generate_examples
 from raft.examples.rows import read_rows
 from raft.models.generator import Decoding, load_generator
 from raft.models.local import load_model
 from raft.models.tuned import read_tuned
 from raft.prompts import BEGIN_QUOTE, PromptStyle, closed_book_prompt, joined
-from raft.recipe import ExampleSettings, Targets, TuneSettings, TuningMethod
+from raft.recipe import Targets, TuneSettings, TuningMethod
 from raft.tune import model_fingerprint, tune
 from raft.tune.encoding import IGNORED, Collator, encode_rows
 from raft.types import VARIANTS
-
-QUESTIONS = [
-    ("What pressure ends the Merrow 45?", "36 bar", "pumps.md"),
-    ("What pressure ends the Merrow 40?", "40 bar", "pumps.md"),
-    ("How much does the Grappel G3 lift?", "1.5 tonnes", "winches.txt"),
-    ("How often must someone alone call?", "every 30 minutes", "rules.md"),
-    ("How hot does Sigrun get?", "52 degrees", "dryer.md"),
-    ("Who keeps the books?", "Hanne Ruud", "people.txt"),
-    ("When are the doors of Quillan Light open from?", "10:30", "museum.md"),
-]
-
-
-def make_examples(index: Path, folder: Path, validation_fraction: float) -> Path:
-    rows = [
-        {"id": str(n), "question": question, "answers": [answer], "document_ids": [document]}
-        for n, (question, answer, document) in enumerate(QUESTIONS)
-    ] + [{"id": "u", "question": "Who painted the Tessaly?", "answers": [], "unanswerable": True}]
-    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    chosen = ExampleSettings(num_distractors=1, validation_fraction=validation_fraction, test_fraction=0)
-    generate_examples(index, folder / "examples", folder / "questions.jsonl", chosen)
-    return folder / "examples"
-
-
-@pytest.fixture(scope="module")
-def examples(notes_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_examples(notes_index, tmp_path_factory.mktemp("tune"), 0.2)
-
-
-@pytest.fixture(scope="module")
-def unvalidated(notes_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_examples(notes_index, tmp_path_factory.mktemp("tune"), 0)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +114,8 @@ def test_training_lowers_the_loss_and_the_saved_model_answers_as_trained(
     assert losses[-1] < 0.8 * losses[0]
     base = load_generator(settings.model)
     adapted = load_generator(settings.model, tmp_path / "model")
-    prompts = [closed_book_prompt(question, base.style) for question, _, _ in QUESTIONS]
+    rows = [row for _, row in read_jsonl(unvalidated / "train.jsonl") if row["answers"]]
+    prompts = [closed_book_prompt(row["question"], base.style) for row in rows]
     before, after = (model.generate(prompts, Decoding(max_new_tokens=8)) for model in (base, adapted))
     assert not any(generation.text.startswith("<ANSWER>:") for generation in before)
     assert all(generation.text.startswith("<ANSWER>:") for generation in after)
