@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raft.progress import Advance, Progress, Silent
+from raft.progress import DetailedAdvance, Progress, Silent
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from raft.answering import Answer
     from raft.evaluate.summary import Summary
 
@@ -36,9 +38,17 @@ class Bars:
         self._console = Console(stderr=True)
 
     @contextmanager
-    def task(self, label: str, total: int) -> Iterator[Advance]:
+    def task(self, label: str, total: int) -> Iterator[DetailedAdvance]:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
+        from rich.text import Text
+
+        class Detailed(RichProgress):
+            """Has a line of its own below the bar for details: both would not fit in 80 columns."""
+
+            def get_renderables(self) -> Iterator[RenderableType]:
+                yield from super().get_renderables()
+                yield from (Text(f"  {task.fields['detail']}") for task in self.tasks if task.fields["detail"])
 
         columns = (
             TextColumn("{task.description:<24}"),
@@ -47,9 +57,8 @@ class Bars:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[detail]}"),
         )
-        with RichProgress(*columns, console=self._console) as bars:
+        with Detailed(*columns, console=self._console) as bars:
             bar = bars.add_task(label, total=total, detail="")
             yield lambda count, detail="": bars.update(bar, advance=count, detail=detail)
 
@@ -61,7 +70,7 @@ class Lines:
     """Plain lines on standard error."""
 
     @contextmanager
-    def task(self, label: str, total: int) -> Iterator[Advance]:
+    def task(self, label: str, total: int) -> Iterator[DetailedAdvance]:
         began = told = time.monotonic()
         done = 0
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+Advance = Callable[[int], None]
 
-class Advance(Protocol):
-    """Tells the display that some units of a piece of work are done."""
 
-    def __call__(self, count: int, detail: str = "", /) -> None:
-        """detail: what else a person wants to see of the work at this moment, such as its speed."""
-        ...
+class DetailedAdvance(Protocol):
+    """An `Advance` that also takes what else a person wants to see of the work at this moment, such as its speed."""
+
+    def __call__(self, count: int, detail: str = "", /) -> None: ...
 
 
 class Progress(Protocol):
     """A display of work under way."""
 
-    def task(self, label: str, total: int) -> AbstractContextManager[Advance]:
+    def task(self, label: str, total: int) -> AbstractContextManager[DetailedAdvance]:
         """A piece of work of `total` units; call the value with the number of units just done."""
         ...
 
@@ -31,7 +31,7 @@ class Silent:
     """Shows nothing: the default of the Python functions."""
 
     @contextmanager
-    def task(self, label: str, total: int) -> Iterator[Advance]:
+    def task(self, label: str, total: int) -> Iterator[DetailedAdvance]:
         yield lambda _count, _detail="": None
 
     def note(self, text: str) -> None:

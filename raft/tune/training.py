@@ -23,7 +23,7 @@ from raft.errors import ModelError
 from raft.models.hardware import has_fast_bfloat16, peak_memory, pick_device
 from raft.models.local import LoadedModel, without_peft_noise
 from raft.models.mini.modeling import MiniConfig
-from raft.progress import Advance
+from raft.progress import DetailedAdvance
 from raft.recipe import TuneSettings
 from raft.tune.checkpoints import Checkpoint, Checkpoints
 from raft.tune.encoding import Collator, EncodedRow
@@ -80,7 +80,7 @@ class TrainingResult:
 class _Report(TrainerCallback):
     """Passes the Trainer's steps on to our progress display, with the loss and the speed of this try."""
 
-    def __init__(self, advance: Advance, tokens_a_step: float, device: torch.device) -> None:
+    def __init__(self, advance: DetailedAdvance, tokens_a_step: float, device: torch.device) -> None:
         self._advance, self._tokens_a_step, self._device = advance, tokens_a_step, device
         self._steps, self._seconds, self._began = 0, 0.0, 0.0
 
@@ -109,7 +109,7 @@ class _Report(TrainerCallback):
 
 
 def train(
-    loaded: LoadedModel, lessons: Lessons, checkpoints: Checkpoints, found: Checkpoint | None, advance: Advance
+    loaded: LoadedModel, lessons: Lessons, checkpoints: Checkpoints, found: Checkpoint | None, advance: DetailedAdvance
 ) -> TrainingResult:
     """Learn the rows and keep the weights with the lowest loss on the validation rows, where there are any.
 
