@@ -50,6 +50,11 @@ class LoadedModel:
     codec: Codec
     context_tokens: int
 
+    @property
+    def attention(self) -> str:
+        """By which of transformers' implementations it attends: sdpa or eager."""
+        return str(self.model.config._attn_implementation)
+
 
 def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
     """Load weights and tokenizer by name. Raises ModelError where there is no such model."""
@@ -66,9 +71,15 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
         config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         kind = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
-        # No other format than safetensors, and no code of the model's own: both can run anything when loaded.
         model: Any = kind.from_pretrained(
-            source, dtype=dtype or _exact_dtype(config, device), trust_remote_code=False, use_safetensors=True
+            source,
+            dtype=dtype or _exact_dtype(config, device),
+            # torch's own attention (sdpa), or eager for a class without it: never what a configuration asks for, since
+            # whether that is installed would decide what comes out.
+            attn_implementation=None,
+            # No other format than safetensors, and no code of the model's own: both can run anything when loaded.
+            trust_remote_code=False,
+            use_safetensors=True,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]

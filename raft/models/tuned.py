@@ -21,8 +21,9 @@ class TunedModel:
     """The contents of `training.json`: what was tuned, how, on what, and what it took.
 
     `document_ids` are those of the training and validation splits; all others are unseen. `kept_step` is the step whose
-    weights these are. `losses` are the training and validation losses on the way, each with its step. Times are kept
-    elsewhere, so that the same work gives the same bytes.
+    weights these are. `losses` are the training and validation losses on the way, each with its step. `attention` is
+    how the model attended in training, sdpa or eager, or empty where none was recorded. Times are kept elsewhere, so
+    that the same work gives the same bytes.
     """
 
     method: TuningMethod
@@ -37,6 +38,7 @@ class TunedModel:
     target_tokens: int
     losses: tuple[dict[str, float], ...]
     targets: Targets = Targets.OWN
+    attention: str = ""
 
     @property
     def variant(self) -> str:

@@ -87,6 +87,7 @@ def tune(
                 target_tokens=result.target_tokens,
                 losses=tuple(result.losses),
                 targets=settings.targets,
+                attention=loaded.attention,
             )
             _describe(tuned, result.seconds, draft.path)
             counts = {"rows": len(rows), "validation_rows": len(held), "steps": result.steps}

@@ -9,11 +9,12 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# All that takes time to load, before the first fork.
+from raft.models.local import load_model
 from raft.recipe import TuneSettings, TuningMethod
 from raft.tune import checkpoints, tune, verb
 from raft.tune.resuming import ResumingTrainer
@@ -54,20 +55,26 @@ MOMENTS: dict[str, Callable[[int], None]] = {
 
 
 def child(job: dict[str, Any]) -> None:
-    checkpoints._SECONDS, checkpoints._SHARE = job["seconds"], 0
+    # After each step.
+    checkpoints._SECONDS, checkpoints._SHARE = 0.0, 0
     if job["moment"] in MOMENTS:
         MOMENTS[job["moment"]](job["call"])
     tune(Path(job["examples"]), Path(job["out"]), TuningMethod.RAFT, TuneSettings(**job["settings"]))
 
 
 def main() -> None:
-    for job in json.load(sys.stdin):
+    jobs = json.load(sys.stdin)
+    for model in {job["settings"]["model"] for job in jobs}:
+        # For what is imported with it, once for all.
+        load_model(model)
+    for job in jobs:
         pid = os.fork()
         if pid == 0:
             try:
                 child(job)
-            finally:
-                os._exit(1)
+            except BaseException:
+                traceback.print_exc()
+            os._exit(1)
         if job["moment"] == "clock":
             time.sleep(job["call"] / 1000)
             os.kill(pid, signal.SIGKILL)

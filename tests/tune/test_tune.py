@@ -1,6 +1,7 @@
 """Tuning: the right rows, loss on targets alone, equal budgets, adapters that answer when they are loaded again."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -108,7 +109,9 @@ def test_training_lowers_the_loss_and_the_saved_model_answers_as_trained(
     # Nothing keeps the models to the form here: what form there is, the weights have learnt.
     monkeypatch.setattr("raft.models.local.Grammar", lambda *arguments, **named: None)
     longer = {"full": full, "num_train_epochs": 100, "learning_rate": rate, "alpha": 32}
-    tune(unvalidated, tmp_path / "model", TuningMethod.DSF, settings.model_copy(update=longer))
+    listener = Listener()
+    tune(unvalidated, tmp_path / "model", TuningMethod.DSF, settings.model_copy(update=longer), progress=listener)
+    assert re.fullmatch(r"tune dsf: 8 rows, 200 steps, \d+ s, \d+ tokens/s, \d\.\d GiB", listener.notes[-1])
     tuned = read_tuned(tmp_path / "model")
     losses = [entry["loss"] for entry in tuned.losses if "loss" in entry]
     assert losses[-1] < 0.8 * losses[0]
@@ -191,6 +194,25 @@ def test_models_of_other_kinds_are_tuned_too(
     written = generator.generate([closed_book_prompt("Who?", generator.style)], Decoding(max_new_tokens=4))
     assert len(written) == 1
     assert read_tuned(tmp_path / "model").style is PromptStyle.CHAT
+
+
+def test_how_a_model_attends_is_a_rule_of_ours_and_recorded(
+    examples: Path, settings: TuneSettings, tmp_path: Path, tiny_chat: Callable[[str], Path]
+) -> None:
+    asking = shutil.copytree(tiny_chat("llama"), tmp_path / "asking")
+    config = json.loads((asking / "config.json").read_text())
+    (asking / "config.json").write_text(json.dumps(config | {"attn_implementation": "eager"}))
+    tune(examples, tmp_path / "model", TuningMethod.DSF, settings.model_copy(update={"model": str(asking)}))
+    assert read_tuned(tmp_path / "model").attention == "sdpa"
+
+
+def test_a_training_that_diverges_is_an_error_that_says_what_to_change(
+    examples: Path, settings: TuneSettings, tmp_path: Path
+) -> None:
+    diverging = settings.model_copy(update={"learning_rate": 1e30})
+    with pytest.raises(ModelError, match=r"the training loss is nan at step \d: lower tune.learning_rate"):
+        tune(examples, tmp_path / "models" / "raft", TuningMethod.RAFT, diverging)
+    assert not (tmp_path / "models" / "raft").exists()
 
 
 def test_a_folder_that_is_no_training_set_is_refused(notes_index: Path, settings: TuneSettings, tmp_path: Path) -> None:
