@@ -1,9 +1,12 @@
 """Scripts that measure are run by hand and rarely: what they take from the package has to be there all the same."""
 
 import ast
+from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
+from importlib.machinery import SourceFileLoader
+from importlib.util import find_spec, module_from_spec, spec_from_loader
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,3 +29,27 @@ def test_a_script_names_only_what_the_package_has(script: Path) -> None:
         if not hasattr(import_module(node.module), name.name) and find_spec(f"{node.module}.{name.name}") is None
     ]
     assert lost == []
+
+
+def loaded(name: str) -> Any:
+    """A script as a module."""
+    loader = SourceFileLoader(name, str(SCRIPTS / name))
+    module = module_from_spec(spec_from_loader(name, loader))
+    loader.exec_module(module)
+    return module
+
+
+def test_tuning_is_held_against_the_plain_trainer_step_by_step(tiny_chat: Callable[[str], Path]) -> None:
+    bench, model = loaded("bench_tune"), str(tiny_chat("llama"))
+    # 17 rows are three steps.
+    found = {way: bench.run(way, model, 17, float32=True) for way in ("raft", "trainer")}
+    result = bench.compared(found)
+    assert len(result["raft"]["losses"]) == 3
+    # A hundredth is what the script allows; on so small a model a wrong loss shows sooner.
+    assert result["trainer"]["loss_difference"] < 0.0001
+    assert result["raft"]["of_rate"] > 0 < result["trainer"]["speedup"]
+    found["trainer"]["losses"][1] *= 1.5
+    again = {name: {**one, "weights": 1, "rate": 1.0} for name, one in found.items()}
+    assert bench.compared(again)["trainer"]["loss_difference"] == pytest.approx(1 / 3, abs=0.001)
+    shares = bench.run("raft", model, 9, float32=True, profile=True)["profile"]
+    assert len(shares) == 12 and 0 < sum(shares.values()) <= 1
