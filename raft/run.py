@@ -22,6 +22,7 @@ from raft.recipe import Recipe, TuneSettings, TuningMethod
 from raft.swap import write_whole
 from raft.text import normalise_answer
 from raft.tune import model_fingerprint, tune
+from raft.tune.checkpoints import Checkpoints
 from raft.types import VARIANTS, Question, QuestionSource, Targets
 
 if TYPE_CHECKING:
@@ -106,6 +107,9 @@ def run(
         settings = recipe.tune.model_copy(update={"targets": Targets.OWN if name == method else targets})
         work = model_fingerprint(examples_digest, method, settings, recipe.seed)
         stage(folder, Stage.MODEL, work, partial(tune, examples, folder, method, settings, recipe.seed, progress))
+        # A kill may have come between the model and this, and whoever skips the stage would leave them for ever.
+        with Checkpoints(folder, progress.note) as left:
+            left.finish()
     source = _source(questions, train_questions)
     contest = Contest(
         index, asked, models, recipe.evaluate, recipe.answer, recipe.tune.model, recipe.seed, source, examples

@@ -18,8 +18,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from safetensors import SafetensorError
-
 from raft.artifacts import hash_file, hash_json
 from raft.errors import ArtifactError
 from raft.swap import sync, write_whole
@@ -108,7 +106,7 @@ class Checkpoints:
         try:
             self._write(step, best_step, state, fill)
             self._last_step, self._failed = step, False
-        except (OSError, SafetensorError) as error:
+        except OSError as error:
             reason = f"the checkpoint of step {step} cannot be written to {self.folder} ({_reason(error)})"
             since = f"from step {self._last_step}" if self._last_step else "from the start"
             if best_step == step:
@@ -122,8 +120,11 @@ class Checkpoints:
         self._due = now + max(_SECONDS, _SHARE * (now - began))
 
     def finish(self) -> None:
-        """Remove them all: what they were kept for is done."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove them all: what they were kept for is done. Changes nothing where another process has taken them up."""
+        if self.folder.is_dir():
+            with suppress(ArtifactError, OSError):
+                self._hold()
+                shutil.rmtree(self.folder)
 
     def _write(self, step: int, best_step: int, state: Mapping[str, Any], fill: Callable[[Path], None]) -> None:
         self._hold()
@@ -197,7 +198,6 @@ class Checkpoints:
         self._descriptor = descriptor
 
 
-def _reason(error: Exception) -> str:
-    """In a few words; the safetensors library puts its own before those of the system."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return text.rpartition("I/O error: ")[2]
+def _reason(error: OSError) -> str:
+    """In a few words: the path is told already."""
+    return error.strerror or str(error)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -91,14 +92,19 @@ class ResumingTrainer(Trainer):
         self._checkpoints.write(self.state.global_step, self.state.best_global_step or 0, state, self._fill)
 
     def _fill(self, folder: Path) -> None:
-        save_file({name: weight.contiguous() for name, weight in self._learnt().items()}, folder / _WEIGHTS)
+        learnt = {name: weight.contiguous() for name, weight in self._learnt().items()}
         moments = {
             f"{number}.{name}": value
             for number, values in self.optimizer.state_dict()["state"].items()
             for name, value in values.items()
         }
-        save_file(moments, folder / _MOMENTS)
-        save_file({"cpu": torch.get_rng_state(), "device": random_state(self.args.device)}, folder / _RANDOM)
+        states = {"cpu": torch.get_rng_state(), "device": random_state(self.args.device)}
+        try:
+            for name, tensors in ((_WEIGHTS, learnt), (_MOMENTS, moments), (_RANDOM, states)):
+                save_file(tensors, folder / name)
+        except SafetensorError as error:
+            # A full disk is no error of the operating system to the library.
+            raise OSError(str(error).rpartition("I/O error: ")[2]) from error
         self.state.save_to_json(str(folder / _COUNTS))
 
     def _learnt(self) -> dict[str, Tensor]:

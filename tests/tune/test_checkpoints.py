@@ -97,8 +97,11 @@ def test_another_process_is_refused_while_one_writes(taken_up: Callable[[], Chec
             other.write(1, 0, {}, filling("y"))
         with pytest.raises(ArtifactError, match="in use by another process"):
             other.newest("work")
+        other.finish()
     with taken_up() as later:
         assert later.newest("work") is not None
+        later.finish()
+        assert not later.folder.exists()
 
 
 def test_on_a_full_disk_training_continues_and_says_what_a_kill_would_cost(

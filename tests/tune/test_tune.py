@@ -2,7 +2,9 @@
 
 import json
 import re
+import resource
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -213,6 +215,26 @@ def test_a_training_that_diverges_is_an_error_that_says_what_to_change(
     with pytest.raises(ModelError, match=r"the training loss is nan at step \d: lower tune.learning_rate"):
         tune(examples, tmp_path / "models" / "raft", TuningMethod.RAFT, diverging)
     assert not (tmp_path / "models" / "raft").exists()
+
+
+def test_where_the_best_weights_find_no_room_the_error_says_what_to_do(
+    examples: Path, settings: TuneSettings, tmp_path: Path
+) -> None:
+    handler, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        # The kernel refuses a larger file, as a full disk does.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+        with pytest.raises(ArtifactError) as error:
+            tune(examples, tmp_path / "raft", TuningMethod.RAFT, settings.model_copy(update={"r": 16}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    place = tmp_path / ".raft.checkpoints"
+    assert str(error.value) == (
+        f"the checkpoint of step 2 cannot be written to {place} (File too large (os error 27)): make room there and "
+        "run the same command again; it goes on from the start"
+    )
+    assert list(place.iterdir()) == []
 
 
 def test_a_folder_that_is_no_training_set_is_refused(notes_index: Path, settings: TuneSettings, tmp_path: Path) -> None:
