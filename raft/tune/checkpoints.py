@@ -111,7 +111,7 @@ class Checkpoints:
             since = f"from step {self._last_step}" if self._last_step else "from the start"
             if best_step == step:
                 raise ArtifactError(
-                    f"{reason}: make room there and run the same command again; it goes on {since}"
+                    f"{reason}: put that right and run the same command again; it goes on {since}"
                 ) from error
             if not self._failed:
                 self._say(f"{reason}: training continues, but after a kill it would go on {since}")

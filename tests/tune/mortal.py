@@ -79,7 +79,8 @@ def main() -> None:
             time.sleep(job["call"] / 1000)
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
-        assert os.WTERMSIG(status) == signal.SIGKILL, job
+        # By the clock it may be done before.
+        assert os.WTERMSIG(status) == signal.SIGKILL or job["moment"] == "clock", job
 
 
 if __name__ == "__main__":

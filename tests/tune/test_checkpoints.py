@@ -126,7 +126,7 @@ def test_without_room_for_the_best_weights_the_error_says_what_to_do(taken_up: C
         new.newest("work")
         new.write(7, 0, {}, filling("x"))
         with pytest.raises(
-            ArtifactError, match="make room there and run the same command again; it goes on from step 7"
+            ArtifactError, match="put that right and run the same command again; it goes on from step 7"
         ):
             new.write(8, 8, {}, full_disk)
 

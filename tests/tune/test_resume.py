@@ -29,7 +29,7 @@ DEATHS = [
     ("mini", "removal", 6, 6),
     ("mini", "model", 1, 8),
     ("mini", "swap", 1, 8),
-    ("mini", "clock", 500, None),
+    ("mini", "clock", 900, None),
     ("stopped", "model", 1, 8),
     ("llama", "step", 6, 5),
     ("t5", "step", 7, 6),

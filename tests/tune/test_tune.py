@@ -231,7 +231,7 @@ def test_where_the_best_weights_find_no_room_the_error_says_what_to_do(
         signal.signal(signal.SIGXFSZ, handler)
     place = tmp_path / ".raft.checkpoints"
     assert str(error.value) == (
-        f"the checkpoint of step 2 cannot be written to {place} (File too large (os error 27)): make room there and "
+        f"the checkpoint of step 2 cannot be written to {place} (File too large (os error 27)): put that right and "
         "run the same command again; it goes on from the start"
     )
     assert list(place.iterdir()) == []
