@@ -64,6 +64,11 @@ def parse_answer(text: str) -> ParsedAnswer:
     return ParsedAnswer(reasoning.strip(), quotes, answer, reads_as_refusal(answer), mark is not None)
 
 
+def first_line(text: str) -> str:
+    """The first line that says anything: where no mark tells the answer from what a model adds to it."""
+    return text.strip().partition("\n")[0].strip()
+
+
 def _mark(text: str) -> tuple[re.Match[str] | None, int]:
     """The last mark behind which something is said, or the last of all, and where what is said ends."""
     found = list(_ANSWER_MARK.finditer(text)) or list(_ANSWER_LINE.finditer(text))

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from raft.choices import parse_choice, tell_choices
 from raft.citations import check_citations
 from raft.models.generator import Generation, is_unsure
-from raft.outputs import parse_answer
+from raft.outputs import first_line, parse_answer
 from raft.prompts import (
     REFUSAL,
     CitedQuote,
     Prompt,
     PromptStyle,
+    PromptVariant,
     WorkedExample,
     closed_book_prompt,
     few_shot_prompt,
@@ -31,14 +32,16 @@ class Case:
     passages: tuple[Passage, ...] | None
     worked: tuple[WorkedExample, ...] = ()
 
-    def prompt(self, style: PromptStyle, settings: AnswerSettings, *, must_be_told: bool = False) -> Prompt:
+    def prompt(
+        self, style: PromptStyle, variant: PromptVariant, settings: AnswerSettings, *, must_be_told: bool = False
+    ) -> Prompt:
         """What the model is shown. must_be_told: whether it knows of labels only what the prompt says."""
         if self.passages is None:
-            prompt = closed_book_prompt(self.question.text, style)
+            prompt = closed_book_prompt(self.question.text, style, variant)
         elif self.worked:
-            prompt = few_shot_prompt(self.worked, self.question.text, self.passages, style)
+            prompt = few_shot_prompt(self.worked, self.question.text, self.passages, style, variant)
         else:
-            prompt = passages_prompt(self.question.text, self.passages, style)
+            prompt = passages_prompt(self.question.text, self.passages, style, variant)
         labels = labels_of(self.question) if settings.hold_to_labels else ()
         prompt = replace(prompt, choices=labels)
         return tell_choices(prompt) if labels and must_be_told else prompt
@@ -48,9 +51,10 @@ class Case:
 class Reply:
     """What a model said to a case.
 
-    text: as it was written. answer: in the spelling of its source, empty where there is none; every refusal reads the
-    same. quotes: those that stand in the passage that they name; unverified: the others. held_to_labels: whether
-    decoding let it answer with a label of the question or a refusal only; None where that was not asked for.
+    text: as it was written; of a reply that ends with its first line only that. answer: in the spelling of its source,
+    empty where there is none; every refusal reads the same. quotes: those that stand in the passage that they name;
+    unverified: the others. held_to_labels: whether decoding let it answer with a label of the question or a refusal
+    only; None where that was not asked for.
     """
 
     prompt: Prompt
@@ -76,6 +80,8 @@ def read_reply(
         # A server may ignore the schema without a word.
         chosen = parse_choice(text, prompt.choices)
         text, held = (text, False) if chosen is None else (chosen, bool(held))
+    if prompt.one_line and not held:
+        text = first_line(text)
     failed = generation.failure is not None
     if failed:
         text = generation.unused

@@ -68,7 +68,10 @@ class Noted:
         return said
 
     def _key(self, prompt: Prompt) -> str:
-        return hash_json([self._work, prompt.system, prompt.user, prompt.choices])
+        # What only some prompts have comes last, so that the keys of the others stay as they were.
+        further = [prompt.earlier, prompt.begun, prompt.one_line]
+        said = [self._work, prompt.system, prompt.user, prompt.choices]
+        return hash_json([*said, *(further if any(further) else ())])
 
 
 @dataclass(frozen=True, slots=True)

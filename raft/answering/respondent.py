@@ -8,16 +8,21 @@ from raft.answering.cases import Case, Reply, read_reply
 from raft.answering.noting import Noted
 from raft.models.generator import Generation
 from raft.progress import Progress
-from raft.prompts import Prompt
+from raft.prompts import Prompt, PromptVariant
 from raft.recipe import AnswerSettings
 
 
 class Respondent:
     """A loaded model and what it has said so far, by prompt."""
 
-    def __init__(self, model: Noted, settings: AnswerSettings = AnswerSettings()) -> None:
-        """model: greedy, so that one answer a prompt is enough."""
-        self._model, self._settings = model, settings
+    def __init__(
+        self,
+        model: Noted,
+        settings: AnswerSettings = AnswerSettings(),
+        variant: PromptVariant = PromptVariant.QUOTE,
+    ) -> None:
+        """model: greedy, so that one answer a prompt is enough. variant: how it is asked."""
+        self._model, self._settings, self._variant = model, settings, variant
         self._said: dict[Prompt, Generation] = {}
 
     @property
@@ -32,7 +37,8 @@ class Respondent:
         asked for and the model does not tell it.
         """
         told = self._model.must_be_told
-        prompts = [case.prompt(self._model.style, self._settings, must_be_told=told) for case in cases]
+        style, variant = self._model.style, self._variant
+        prompts = [case.prompt(style, variant, self._settings, must_be_told=told) for case in cases]
         fresh = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._said]
         with progress.task(label, len(cases)) as advance:
             if len(fresh) < len(cases):

@@ -96,4 +96,5 @@ def _worked(row: dict[str, Any]) -> WorkedExample:
     oracles = [ShownPassage(**passage) for passage in row["passages"] if passage["oracle"]]
     known = {passage.id for passage in oracles}
     quotes = [Quote(**quote) for quote in row["quotes"] if quote["passage_id"] in known]
-    return WorkedExample(row["question"], oracles, target_segments(oracles, quotes, row["answer"]))
+    target = target_segments(oracles, quotes, row["answer"])
+    return WorkedExample(row["question"], oracles, target, row["answer"])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jinja2 import TemplateError
 
@@ -16,8 +16,8 @@ from raft.prompts import Prompt, PromptStyle, Segment
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
-# Stand-ins for the two messages while a chat template is rendered around them.
-_SYSTEM_SLOT, _USER_SLOT = "RAFT-SYSTEM-SLOT", "RAFT-USER-SLOT"
+# A chat as roles with what they say.
+_Chat: TypeAlias = Sequence[tuple[str, tuple[Segment, ...]]]
 # Word pieces lose the spacing of numbers: "2 , 000" was "2,000" but "12 , 14" a list; "3 - 4" was mostly "3-4".
 _INSIDE_NUMBER = re.compile(r"(?<=\d) ?([.:/-]) ?(?=\d)")
 _THOUSANDS = re.compile(r"(?<!\d)(\d{1,3}) ?, ?(?=\d{3}(?!\d))")
@@ -46,6 +46,9 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
 def load_codec(name: str) -> tuple[Codec, int]:
     """A model's codec and the tokens of its context, without its weights. Raises ModelError where there is none."""
     import transformers
+
+    # Its configuration is of a class of ours, which a folder with weights of its kind may name too.
+    import raft.models.mini.modeling  # noqa: F401
 
     tokenizer = load_tokenizer(name)
     source = source_of(name)
@@ -130,21 +133,37 @@ class Codec:
         return " ".join(part for part in parts if part)
 
     def _rendered(self, prompt: Prompt) -> list[Segment]:
-        """The model's own chat template around our segments, which are put in after rendering."""
-        messages = [{"role": "system", "content": _SYSTEM_SLOT}, {"role": "user", "content": _USER_SLOT}]
+        """The model's own chat template around our segments, and the begun reply behind it.
+
+        Raises ModelError where the template shows our messages in no form.
+        """
+        # Most templates take a message as text, some only as a list of parts.
+        for in_parts in (False, True):
+            for chat in _chats(prompt):
+                segments = self._in_template(chat, in_parts=in_parts)
+                if segments is not None:
+                    return [*segments, Segment(prompt.begun, content=False)]
+        name = self.tokenizer.name_or_path
+        raise ModelError(f"the chat template of {name!r} leaves out the message that it is given: mend it or remove it")
+
+    def _in_template(self, chat: _Chat, *, in_parts: bool) -> list[Segment] | None:
+        """One chat in the model's template, our segments put in after rendering; None where it leaves any of it out."""
+        slots = [f"RAFT-SLOT-{place}-HERE" for place in range(len(chat))]
+        messages: list[dict[str, Any]] = [
+            {"role": role, "content": [{"type": "text", "text": slot}] if in_parts else slot}
+            for (role, _), slot in zip(chat, slots, strict=True)
+        ]
         try:
-            text = str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-        except TemplateError:
-            text = ""
-        if _SYSTEM_SLOT not in text:
-            # Some templates refuse the system message, others drop it: the instruction then opens the user's.
-            user = f"{_SYSTEM_SLOT}\n\n{_USER_SLOT}"
-            messages = [{"role": "user", "content": user}]
-            text = str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-        before, _, rest = text.partition(_SYSTEM_SLOT)
-        between, _, after = rest.partition(_USER_SLOT)
-        around = (Segment(before, False), Segment(between, False), Segment(after, False))
-        return [around[0], *prompt.system, around[1], *prompt.user, around[2]]
+            rest = str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        except (TemplateError, TypeError):
+            return None
+        segments: list[Segment] = []
+        for (_, said), slot in zip(chat, slots, strict=True):
+            before, found, rest = rest.partition(slot)
+            if not found:
+                return None
+            segments += [Segment(before, content=False), *said]
+        return [*segments, Segment(rest, content=False)]
 
     def _added_tokens(self) -> tuple[list[int], list[int]]:
         """What the tokenizer puts before and after a text by itself, such as a start or an end token."""
@@ -152,6 +171,16 @@ class Codec:
         full = list(self.tokenizer("a")["input_ids"])
         start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
         return full[:start], full[start + len(bare) :]
+
+
+def _chats(prompt: Prompt) -> Iterator[_Chat]:
+    """The prompt as a chat, in the forms that templates take, the best first."""
+    yield [("system", prompt.system), *prompt.exchange]
+    # Some templates refuse the system message, others drop it: the instruction then opens the user's.
+    (role, first), *rest = prompt.exchange
+    yield [(role, (*prompt.system, Segment("\n\n", content=False), *first)), *rest]
+    # Some know no earlier turns.
+    yield [("user", prompt.together)]
 
 
 def _tidy(text: str) -> str:

@@ -104,7 +104,7 @@ def test_the_oracle_arm_shows_the_passage_that_answers_and_leaves_out_what_has_n
 def test_worked_examples_stand_before_the_question_and_are_not_among_its_passages(
     harbour: Any, style: PromptStyle
 ) -> None:
-    worked = [WorkedExample(f"What burns on pier {n}?", [harbour.passage(n)], plain_target("x")) for n in (6, 7)]
+    worked = [WorkedExample(f"What burns on pier {n}?", [harbour.passage(n)], plain_target("x"), "x") for n in (6, 7)]
     shown = [harbour.passage(4), harbour.passage(5)]
     prompt, bare = few_shot_prompt(worked, "Q?", shown, style), passages_prompt("Q?", shown, style)
     assert prompt.text.endswith(bare.user[0].text + "".join(segment.text for segment in bare.user[1:]))

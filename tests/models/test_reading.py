@@ -207,7 +207,7 @@ def test_a_model_tuned_to_plain_answers_writes_no_quote(loaded: LoadedModel) -> 
 def test_worked_examples_are_not_read(loaded: LoadedModel) -> None:
     reader = LocalGenerator(loaded)
     asked = passages_prompt("Who?", shown("Ann paid."), reader.style)
-    worked = WorkedExample("When?", shown("On Monday."), plain_target("Monday"))
+    worked = WorkedExample("When?", shown("On Monday."), plain_target("Monday"), "Monday")
     shot = few_shot_prompt([worked], "Who?", shown("Ann paid."), reader.style)
     assert [one.text for one in reader.generate([asked, shot], Decoding())] == [
         reader.generate([asked], Decoding())[0].text
