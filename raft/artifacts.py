@@ -39,6 +39,7 @@ class Stage(StrEnum):
 
     INDEX = "index"
     EXAMPLES = "examples"
+    PROMPTS = "prompts"
     MODEL = "model"
     EVALUATION = "evaluation"
     EXPORT = "export"
@@ -48,6 +49,7 @@ class Stage(StrEnum):
 _VERBS = {
     Stage.INDEX: "index",
     Stage.EXAMPLES: "generate",
+    Stage.PROMPTS: "run",
     Stage.MODEL: "tune",
     Stage.EVALUATION: "evaluate",
     Stage.EXPORT: "export",

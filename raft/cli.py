@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from raft.errors import InputError, RaftError
 from raft.types import VARIANTS
 
 if TYPE_CHECKING:
+    from raft.answering import Answerer
     from raft.recipe import Recipe
 
 app = typer.Typer(
@@ -49,6 +51,10 @@ PriceIn = Annotated[
     float | None, typer.Option("--price-in", min=0, help="Price of a million tokens that the model reads.")
 ]
 PriceOut = Annotated[float | None, typer.Option("--price-out", min=0, help="Price of a million tokens that it writes.")]
+PromptsDir = Annotated[
+    Path | None,
+    typer.Option("--prompts", help="Folder in which `raft run` left the best prompt [`prompts` beside the index]."),
+]
 ModelDir = Annotated[Path | None, typer.Option("--model", help="Folder that `raft tune` made [the untuned model].")]
 
 
@@ -191,6 +197,7 @@ def evaluate(
         typer.Option("--arm", metavar="ARM", help="oracle, few-shot or NAME=MODEL,CONTEXT (none, retrieved, oracle)."),
     ] = None,
     examples: Annotated[Path | None, typer.Option("--examples", help="Where few-shot finds its examples.")] = None,
+    prompts: PromptsDir = None,
     robustness: Annotated[bool, typer.Option("--robustness", help="Also vary what is shown, and attack it.")] = False,
     recipe: RecipeFile = None,
     sets: Sets = None,
@@ -210,6 +217,7 @@ def evaluate(
     for tuned in models.values():
         _check_artefact(tuned, "model")
     _check_artefact(examples, "examples")
+    _check_artefact(prompts, "prompts")
     chosen = _recipe(recipe, sets, seed)
     from raft.display import display, print_summary
     from raft.evaluate import Contest
@@ -217,7 +225,9 @@ def evaluate(
 
     further = {"arms": (*chosen.evaluate.arms, *(arm or [])), "robustness": robustness or chosen.evaluate.robustness}
     settings = chosen.evaluate.model_copy(update=further)
-    contest = Contest(index, questions, models, settings, chosen.answer, seed=chosen.seed, examples=examples)
+    contest = Contest(
+        index, questions, models, settings, chosen.answer, seed=chosen.seed, examples=examples, prompts=prompts
+    )
     result = evaluate_arms(contest, out, display(quiet=quiet))
     print_summary(result.summary, out, as_json=as_json)
 
@@ -227,18 +237,13 @@ def query(
     question: Annotated[str, typer.Argument(help="The question.")],
     index: IndexDir,
     model: ModelDir = None,
+    prompts: PromptsDir = None,
     recipe: RecipeFile = None,
     sets: Sets = None,
     as_json: Json = False,
 ) -> None:
     """Answer one question, with quotes that were checked against their source."""
-    _check_artefact(index, "index")
-    _check_artefact(model, "model")
-    chosen = _recipe(recipe, sets, None)
-    from raft.answering import Answerer
-
-    answerer = Answerer.open(index, model, chosen.answer, chosen.tune.model)
-    answer = answerer.answer(question)
+    answer = _answerer(index, model, prompts, recipe, sets)().answer(question)
     if as_json:
         from raft.query.server import answer_body
 
@@ -253,18 +258,17 @@ def query(
 def serve(
     index: IndexDir,
     model: ModelDir = None,
+    prompts: PromptsDir = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 8000,
     recipe: RecipeFile = None,
     sets: Sets = None,
 ) -> None:
     """Answer questions over HTTP: a page, and an OpenAI-compatible route."""
-    _check_artefact(index, "index")
-    _check_artefact(model, "model")
-    chosen = _recipe(recipe, sets, None)
+    open_answerer = _answerer(index, model, prompts, recipe, sets)
     from raft.query import serve as serve_model
 
-    serve_model(index, model, host, port, chosen.answer, chosen.tune.model)
+    serve_model(open_answerer, host, port)
 
 
 @app.command()
@@ -331,6 +335,24 @@ def _check_artefact(folder: Path | None, stage: str) -> None:
 
     if folder is not None:
         check_stage(folder, Stage(stage))
+
+
+def _answerer(
+    index: Path, model: Path | None, prompts: Path | None, recipe: Path | None, sets: list[str] | None
+) -> Callable[[], Answerer]:
+    """What opens an index with a model, and says on standard error how an untuned one is asked."""
+    for folder, stage in ((index, "index"), (model, "model"), (prompts, "prompts")):
+        _check_artefact(folder, stage)
+    chosen = _recipe(recipe, sets, None)
+    from raft.answering import Answerer
+
+    def opened() -> Answerer:
+        answerer = Answerer.open(index, model, chosen.answer, chosen.tune.model, prompts)
+        if answerer.wording.why:
+            print(f"prompt '{answerer.wording.variant}', {answerer.wording.why}", file=sys.stderr)
+        return answerer
+
+    return opened
 
 
 def _recipe(path: Path | None, sets: list[str] | None, seed: int | None) -> Recipe:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from raft.errors import InputError
+from raft.prompts import PromptVariant
 from raft.types import DistractorKind, QuestionKind, RetrievalMode
 from raft.types import Targets as Targets
 from raft.types import TuningMethod as TuningMethod
@@ -293,6 +294,18 @@ class AnswerSettings(Settings):
     thinking: bool = Field(
         True, description="let models behind an endpoint think before they answer or judge; false asks them not to"
     )
+    prompt: str = Field(
+        "",
+        description=f"how untuned models are asked: {', '.join(PromptVariant)}, or nothing for what `raft run` found "
+        "best",
+    )
+
+    @field_validator("prompt")
+    @classmethod
+    def _known_prompt(cls, value: str) -> str:
+        if value and value not in set(PromptVariant):
+            raise ValueError(f"there is no such prompt: give one of {', '.join(PromptVariant)}, or nothing")
+        return value
 
 
 class EvaluateSettings(Settings):

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raft.answering.wording import variants_of
 from raft.artifacts import Stage, check_output, is_current, mark, read_jsonl, read_manifest
 from raft.corpus.places import Location, is_remote
 from raft.corpus.reading import find_files
@@ -32,6 +33,7 @@ RECIPE = "recipe.json"
 _STAGES = {
     "index": Stage.INDEX,
     "examples": Stage.EXAMPLES,
+    "prompts": Stage.PROMPTS,
     "models/dsf": Stage.MODEL,
     "models/dsf-cot": Stage.MODEL,
     "models/raft-no-cot": Stage.MODEL,
@@ -50,13 +52,13 @@ def run(
     progress: Progress = Silent(),
     limits: Limits = Limits(),
 ) -> Summary:
-    """Index, generate, tune twice and evaluate below `out`; returns the summary of the evaluation.
+    """Index, generate, choose a prompt, tune twice and evaluate below `out`; returns the summary of the evaluation.
 
     questions: for the evaluation alone, never trained on; without it the evaluation takes the held-out split of the
     others and says so. train_questions: to train on instead of written ones. limits: on the calls of generation.
     Raises a RaftError before the work that it spoils begins; a stage that is done stays done.
     """
-    from raft.evaluate import Contest, evaluate, evaluation_fingerprint
+    from raft.evaluate import Contest, PromptTrial, choose_prompt, evaluate, evaluation_fingerprint, trial_fingerprint
 
     _check_output(out, paths)
     _check_tunable(recipe.tune)
@@ -100,6 +102,12 @@ def run(
     asked: QuestionFile | list[Question] = (
         given[questions] if questions is not None else _held_out(examples / "test.jsonl")
     )
+    base, prompts = recipe.tune.model, None
+    # Where the recipe names a prompt, or the model knows only one, there is nothing to choose.
+    if not recipe.answer.prompt and variants_of(base):
+        prompts = out / "prompts"
+        trial = PromptTrial(index, examples, base, recipe.answer, recipe.seed)
+        stage(prompts, Stage.PROMPTS, trial_fingerprint(trial), partial(choose_prompt, trial, prompts, progress))
     names = VARIANTS if recipe.ablations else (TuningMethod.DSF, TuningMethod.RAFT)
     models = {str(name): out / "models" / name for name in names}
     for name, folder in models.items():
@@ -112,7 +120,7 @@ def run(
             left.finish()
     source = _source(questions, train_questions)
     contest = Contest(
-        index, asked, models, recipe.evaluate, recipe.answer, recipe.tune.model, recipe.seed, source, examples
+        index, asked, models, recipe.evaluate, recipe.answer, base, recipe.seed, source, examples, prompts
     )
     work = evaluation_fingerprint(contest)
     stage(evaluation, Stage.EVALUATION, work, partial(evaluate, contest, evaluation, progress))

@@ -1,6 +1,7 @@
 """The whole run refuses what would spoil it before the work that it spoils, and reads no result as a document."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,15 @@ from listening import Listener
 
 from raft.artifacts import Stage, read_jsonl, verified, write_jsonl
 from raft.errors import InputError, RaftError
-from raft.recipe import ExampleSettings, IndexSettings, Recipe, Targets, TuneSettings
+from raft.recipe import (
+    AnswerSettings,
+    EvaluateSettings,
+    ExampleSettings,
+    IndexSettings,
+    Recipe,
+    Targets,
+    TuneSettings,
+)
 from raft.run import _held_out, run
 from raft.types import Question
 
@@ -136,3 +145,71 @@ def test_documents_below_the_results_are_refused(tmp_path: Path) -> None:
     documents.mkdir(parents=True)
     with pytest.raises(RaftError, match="where the results go"):
         run([documents], tmp_path / "out")
+
+
+# --- the prompt of an untuned chat model
+
+ASKED = [
+    PUMP | {"document_ids": ["pumps.md"]},
+    WINCH | {"document_ids": ["winches.txt"]},
+    {
+        "id": "d",
+        "question": "Who washes the filters of Sigrun?",
+        "answers": ["Ilse Torrand"],
+        "document_ids": ["dryer.md"],
+    },
+    {"id": "e", "question": "Who keeps the accounts?", "answers": ["Hanne Ruud"], "document_ids": ["people.txt"]},
+    {"id": "f", "question": "Which channel is the office on?", "answers": ["channel 8"], "document_ids": ["rules.md"]},
+]
+
+
+def chat_recipe(model: Path, **answer: Any) -> Recipe:
+    return SMALL.model_copy(
+        update={
+            "generate": ExampleSettings(
+                num_distractors=1, unseen_fraction=0, validation_fraction=0.4, test_fraction=0, round_trip_depth=8
+            ),
+            "tune": TuneSettings(model=str(model), num_train_epochs=1),
+            "answer": AnswerSettings(top_k=1, max_new_tokens=3, **answer),
+            "evaluate": EvaluateSettings(bootstrap_samples=50, forgetting=""),
+        }
+    )
+
+
+def test_the_prompt_of_an_untuned_chat_model_is_chosen_once_and_read_by_all_that_ask_it(
+    notes: Path, tmp_path: Path, tiny_chat: Callable[[str], Path], call: Any
+) -> None:
+    model, out = tiny_chat("llama"), tmp_path / "out"
+    asked, trained = write(tmp_path / "q.jsonl", LAMP), write(tmp_path / "t.jsonl", *ASKED)
+
+    def again(**answer: Any) -> tuple[Any, list[str]]:
+        listener = Listener()
+        return run([notes], out, asked, trained, chat_recipe(model, **answer), listener), listener.notes
+
+    summary, said = again()
+    choice = json.loads((out / "prompts" / "prompts.json").read_text(encoding="utf-8"))
+    assert verified(out / "prompts", Stage.PROMPTS).counts == {"questions": choice["questions"], "prompts": 4}
+    assert choice["questions"] > 0 and len(choice["tried"]) == 4
+    used = {"prompt": choice["chosen"], "why": f"chosen on {choice['questions']} validation questions"}
+    used["why"] = used["why"].removesuffix("s") if choice["questions"] == 1 else used["why"]
+    assert summary["prompts"]["used"] == {"base": used}
+    assert any(note.startswith(f"prompts: '{choice['chosen']}' suits llama best") for note in said)
+    for arm in ("rag", "raft"):
+        rows = [row for _, row in read_jsonl(out / "evaluation" / "predictions.jsonl") if row["arm"] == arm]
+        assert ["<ANSWER>:" in row["prompt"] for row in rows] == [arm == "raft" or choice["chosen"] == "quote"]
+
+    unchanged = [
+        f"{name}: unchanged, skipped" for name in ("index", "examples", "prompts", "models/dsf", "models/raft")
+    ]
+    assert again()[1] == [*unchanged, "evaluation: unchanged, skipped"]
+
+    sets = ("--set", f"tune.model={model}", "--set", "answer.max_new_tokens=2")
+    code, _, err = call("query", "Who?", "--index", out / "index", *sets)
+    assert (code, err.splitlines()[-1]) == (0, f"prompt '{used['prompt']}', {used['why']}")
+    code, _, err = call("query", "Who?", "--index", out / "index", *sets, "--prompts", out / "examples")
+    assert code == 2 and "is an artefact of stage 'examples', not 'prompts'" in err
+
+    # A prompt that the recipe names is tried on nothing, and the choice that was made stays as it is.
+    summary, said = again(prompt="worked")
+    assert summary["prompts"]["used"]["base"]["prompt"] == "worked"
+    assert [note for note in said if note.endswith("skipped")] == [one for one in unchanged if "prompts" not in one]

@@ -11,6 +11,7 @@ from typing import Protocol
 from raft.answering.cases import Case, Reply
 from raft.answering.noting import Noted
 from raft.answering.respondent import Respondent
+from raft.answering.wording import ONLY, Wording, find_choice, wording_of
 from raft.errors import InputError, ModelError
 from raft.models.generator import Decoding, Generator, load_generator
 from raft.models.tuned import check_tuned, read_tuned
@@ -65,11 +66,17 @@ class Answerer:
     """An index and a model, loaded once, for as many questions as there are. Not safe for threads."""
 
     def __init__(
-        self, index: Retriever, sources: Mapping[str, str], generator: Generator, settings: AnswerSettings
+        self,
+        index: Retriever,
+        sources: Mapping[str, str],
+        generator: Generator,
+        settings: AnswerSettings,
+        wording: Wording = ONLY,
     ) -> None:
-        """sources: the file of each document, by document id."""
+        """sources: the file of each document, by document id. wording: how the model is asked."""
         self._index, self._sources, self._settings = index, sources, settings
         self._generator = generator
+        self.wording = wording
         self._decoding = Decoding(
             settings.max_new_tokens, weigh=settings.min_confidence > 0, thinking=settings.thinking
         )
@@ -81,21 +88,29 @@ class Answerer:
         model_dir: Path | None,
         settings: AnswerSettings = AnswerSettings(),
         base_model: str = "mini",
+        prompts: Path | None = None,
     ) -> Answerer:
         """Open an index and the model that was tuned for it, or without `model_dir` the untuned `base_model`.
 
-        Raises ArtifactError where either folder is no such artefact or they do not belong together, before the model
-        is loaded; ModelError where the model cannot be loaded.
+        prompts: the folder that says how the untuned model is best asked [one beside the index]. Raises ArtifactError
+        where a folder is no such artefact or they do not belong together, before the model is loaded; ModelError where
+        the model cannot be loaded.
         """
         from raft.index import Index
 
+        if prompts is not None and model_dir is not None:
+            raise InputError(f"{prompts} is for untuned models, but {model_dir} is a tuned one: leave out one of them")
         index = Index.open(index_dir)
+        wording = ONLY
         if model_dir is not None:
             tuned = read_tuned(model_dir)
             check_tuned(tuned, index.manifest.digest, model_dir)
             base_model = tuned.base_model
+        else:
+            found = find_choice(prompts, index_dir, index.manifest.digest, base_model)
+            wording = wording_of(base_model, settings.prompt, found)
         sources = {document.id: document.source for document in index.documents.values()}
-        return cls(index, sources, load_generator(base_model, adapter=model_dir), settings)
+        return cls(index, sources, load_generator(base_model, adapter=model_dir), settings, wording)
 
     @property
     def model_name(self) -> str:
@@ -119,7 +134,8 @@ class Answerer:
         found = tuple(self._index.retrieve([question], top_k)[0]) if retrieve else ()
         passages = tuple(scored.passage for scored in found)
         # A respondent of its own for each question: what was said before is not kept.
-        respondent = Respondent(Noted(self._generator, "", self._decoding, None), self._settings)
+        model = Noted(self._generator, "", self._decoding, None)
+        respondent = Respondent(model, self._settings, self.wording.variant)
         (reply,) = respondent.answer([Case(Question("", question), passages if retrieve else None)], Silent(), "")
         self._check(reply)
         return Answer(

@@ -5,13 +5,25 @@ from typing import TYPE_CHECKING
 from raft.lazy import lazily
 
 if TYPE_CHECKING:
+    from raft.evaluate.choosing import PromptTrial, choose_prompt, trial_fingerprint
     from raft.evaluate.planning import Contest
     from raft.evaluate.summary import comparison_table
     from raft.evaluate.verb import Evaluation, Loaders, evaluate, evaluation_fingerprint
 
-__all__ = ["Contest", "Evaluation", "Loaders", "comparison_table", "evaluate", "evaluation_fingerprint"]
+__all__ = [
+    "Contest",
+    "Evaluation",
+    "Loaders",
+    "PromptTrial",
+    "choose_prompt",
+    "comparison_table",
+    "evaluate",
+    "evaluation_fingerprint",
+    "trial_fingerprint",
+]
 __getattr__ = lazily(
     __name__,
     dict.fromkeys(__all__, "raft.evaluate.verb")
-    | {"Contest": "raft.evaluate.planning", "comparison_table": "raft.evaluate.summary"},
+    | {"Contest": "raft.evaluate.planning", "comparison_table": "raft.evaluate.summary"}
+    | dict.fromkeys(("PromptTrial", "choose_prompt", "trial_fingerprint"), "raft.evaluate.choosing"),
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import TypedDict
 
 from raft.evaluate.abstention import RiskCoverage, risk_coverage
@@ -13,6 +15,7 @@ from raft.evaluate.measuring import Interval, Ruler, by_arm
 from raft.evaluate.metrics import ALL_METRICS, cluster_of
 from raft.evaluate.retrieval import Rankings, side_by_side
 from raft.evaluate.taxonomy import Outcome, outcome_of
+from raft.prompts import ANSWER
 from raft.questions.labels import labels_of
 from raft.types import Prediction, Question, Score
 
@@ -58,16 +61,24 @@ class Details(TypedDict):
 
 
 def outcomes(
-    questions: Sequence[Question], evidence: Evidence, predictions: Sequence[Prediction], scores: Sequence[Score]
+    questions: Sequence[Question],
+    evidence: Evidence,
+    predictions: Sequence[Prediction],
+    scores: Sequence[Score],
+    unmarked: AbstractSet[str] = frozenset(),
 ) -> list[tuple[Prediction, Outcome]]:
-    """The outcome of every prediction; questions, predictions and scores are joined by id."""
+    """The outcome of every prediction; questions, predictions and scores are joined by id.
+
+    unmarked: the arms that are not asked to mark their answer, which is all that they write.
+    """
     by_id = {question.id: question for question in questions}
     metrics = {(score.question_id, score.arm): score.metrics for score in scores}
     told = []
     for prediction in predictions:
         question, found = by_id[prediction.question_id], metrics[prediction.question_id, prediction.arm]
         right = evidence.right_passages(question, prediction.passage_ids)
-        told.append((prediction, outcome_of(question, prediction, found, right, evidence.passages)))
+        read = replace(prediction, text=f"{ANSWER} {prediction.text}") if prediction.arm in unmarked else prediction
+        told.append((prediction, outcome_of(question, read, found, right, evidence.passages)))
     return told
 
 

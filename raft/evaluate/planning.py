@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from raft.answering.wording import ONLY, FoundChoice, Wording, find_choice, wording_of
 from raft.artifacts import Stage, hash_json, verified
 from raft.errors import ArtifactError, InputError
 from raft.evaluate.arms import BASE, FEW_SHOT, arms_for, meaning, read_arm
 from raft.evaluate.forgetting import read_unrelated
 from raft.evaluate.models import Contestant, Entrant, read_added, read_contestants, shared_base
 from raft.models.weights import MINI, is_endpoint, public_name, weights_fingerprint
+from raft.prompts import PromptVariant
 from raft.questions import QuestionFile, question_row, read_question_file
 from raft.recipe import AnswerSettings, EvaluateSettings
 from raft.types import VARIANTS, Arm, Question, QuestionSource
@@ -30,7 +32,8 @@ class Contest:
     index: the folder of one. models: folders that `raft tune` made, under the names 'dsf', 'raft', 'dsf-cot' and
     'raft-no-cot'; any may be left out. base_model: the untuned model; by default the one that was tuned, or 'mini'.
     source: where the questions come from, which every verdict says unless they were given. examples: the training set
-    that the arm 'few-shot' takes its worked examples from.
+    that the arm 'few-shot' takes its worked examples from. prompts: the folder that says how the untuned model is best
+    asked; by default one beside the index, if it is about this index and this model.
     """
 
     index: Path
@@ -42,6 +45,7 @@ class Contest:
     seed: int = 0
     source: QuestionSource = QuestionSource.GIVEN
     examples: Path | None = None
+    prompts: Path | None = None
 
     def read_questions(self) -> QuestionFile:
         """The questions with what was left out of their file. Raises InputError where it cannot be read."""
@@ -52,7 +56,10 @@ class Contest:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The same, checked and read: what will be asked of which models."""
+    """The same, checked and read: what will be asked of which models.
+
+    wordings: how the untuned models are asked, by their names in the arms. choice: what was found out about that.
+    """
 
     questions: Sequence[Question]
     omissions: Mapping[str, int]
@@ -66,6 +73,8 @@ class Plan:
     source: QuestionSource
     inputs: Mapping[str, str]
     unrelated: Sequence[Question] = ()
+    wordings: Mapping[str, Wording] = field(default_factory=dict)
+    choice: FoundChoice | None = None
 
     @property
     def ids(self) -> frozenset[str]:
@@ -82,7 +91,20 @@ class Plan:
         said["arms"] = ["".join((*_public(before), comma, after)) if comma else after for before, comma, after in named]
         said["judge"] = public_name(self.settings.judge)
         said["forgetting"] = self.forgetting_source
+        if self.worded:
+            said["prompts"] = {name: str(wording.variant) for name, wording in self.worded.items()}
         return {**said, "seed": self.seed, "source": str(self.source)}
+
+    @property
+    def worded(self) -> dict[str, Wording]:
+        """How those untuned models are asked that could be asked otherwise, by what files and reports call them."""
+        return {self.called(name): wording for name, wording in self.wordings.items() if wording != ONLY}
+
+    @property
+    def unmarked(self) -> frozenset[str]:
+        """The arms whose model is not asked to mark its answer."""
+        free = {name for name, wording in self.wordings.items() if wording.variant is not PromptVariant.QUOTE}
+        return frozenset(arm.name for arm in self.arms if arm.model in free)
 
     @property
     def forgetting_source(self) -> str:
@@ -154,7 +176,9 @@ def make_plan(contest: Contest, file: QuestionFile) -> Plan:
     if settings.judge:
         inputs["judge"] = weights_fingerprint(settings.judge)
     if FEW_SHOT in further:
-        inputs["examples"] = _examples_digest(contest, index_digest)
+        if contest.examples is None:
+            raise InputError("the arm 'few-shot' takes its worked examples from a training set: give --examples DIR")
+        inputs["examples"] = examples_digest(contest.examples, contest.index, index_digest)
     tuned = [*contestants, *(one for one in added if isinstance(one, Contestant))]
     unrelated = read_unrelated(settings.forgetting)
     if not any(one.model.base_model == base for one in tuned):
@@ -165,12 +189,20 @@ def make_plan(contest: Contest, file: QuestionFile) -> Plan:
         Entrant(BASE, base, None, inputs["base model"]),
         *(one.entrant if isinstance(one, Contestant) else one for one in (*contestants, *added)),
     ]
+    choice = find_choice(contest.prompts, contest.index, index_digest, base)
+    wordings = {
+        one.name: wording_of(one.base, contest.answer.prompt, choice if one.name == BASE else None)
+        for one in entrants
+        if one.folder is None
+    }
+    if choice is not None:
+        inputs["prompts"] = choice.digest
     silent = [entrant.base for entrant in entrants if is_endpoint(entrant.base)]
     if contest.answer.min_confidence > 0 and silent:
         raise InputError(f"{silent[0]} does not tell how likely its answers are: set answer.min_confidence to 0")
     arms = arms_for(models, further)
     work = (asked, file.omissions, tuned, entrants, arms, base, settings, contest.answer)
-    return Plan(*work, contest.seed, contest.source, inputs, unrelated)
+    return Plan(*work, contest.seed, contest.source, inputs, unrelated, wordings, choice)
 
 
 def _at_hand(model: str, base: str, given: Mapping[str, Path]) -> str:
@@ -184,14 +216,12 @@ def _digest(added: Contestant | Entrant) -> str:
     return added.manifest.digest if isinstance(added, Contestant) else added.identity
 
 
-def _examples_digest(contest: Contest, index_digest: str) -> str:
-    examples = contest.examples
-    if examples is None:
-        raise InputError("the arm 'few-shot' takes its worked examples from a training set: give --examples DIR")
+def examples_digest(examples: Path, index: Path, index_digest: str) -> str:
+    """The digest of a training set. Raises ArtifactError where it is none, or was made for another index."""
     manifest = verified(examples, Stage.EXAMPLES)
     if manifest.inputs["index"] != index_digest:
         raise ArtifactError(
-            f"{examples} was made for index {manifest.inputs['index'][:8]}, but {contest.index} is {index_digest[:8]}: "
+            f"{examples} was made for index {manifest.inputs['index'][:8]}, but {index} is {index_digest[:8]}: "
             "give the training set of this index"
         )
     return manifest.digest

@@ -18,6 +18,7 @@ from raft.evaluate.details import by_document
 from raft.evaluate.metrics import EXACT_MATCH, F1, METRICS
 from raft.evaluate.models import Contestant
 from raft.evaluate.parts import origin
+from raft.evaluate.prompts import prompts_note, prompts_table
 from raft.evaluate.robustness import robustness_note, robustness_tables
 from raft.evaluate.sections import REGIMES, outcome, sections
 from raft.evaluate.summary import Comparison, Interval, Summary, interval_text
@@ -94,6 +95,9 @@ def report_markdown(summary: Summary, provenance: Provenance, record: Record) ->
         parts += ["\n".join(told)] if told else []
     for table in detail_tables(summary, _documents(record)):
         parts += [f"## {table.title}", table.note, _table(table.rows)]
+    if found := summary.get("prompts"):
+        parts += ["## Prompts of the untuned model", prompts_note(found)]
+        parts += [_table(prompts_table(found))] if found["tried"] else []
     if summary.get("training"):
         parts += ["## Training", _table(_training(summary))]
     parts += ["## Made from", _table([("Setting", "Value"), *provenance.rows()])]

@@ -31,6 +31,7 @@ from raft.evaluate.curves import retrieval, risk_coverage, robustness, training
 from raft.evaluate.details import held_words
 from raft.evaluate.metrics import ABSTAINED, ALL_METRICS, EXACT_MATCH, F1, LIST_METRICS, REFUSED, Metric
 from raft.evaluate.parts import account, in_points, limits
+from raft.evaluate.prompts import prompts
 from raft.evaluate.statistics import points
 from raft.evaluate.taxonomy import MEANINGS
 
@@ -355,6 +356,7 @@ SECTIONS: tuple[Callable[[Recorded], Section | None], ...] = (
     _forgetting,
     risk_coverage,
     retrieval,
+    prompts,
     training,
 )
 

@@ -18,6 +18,7 @@ from raft.evaluate.measuring import by_arm, values_of
 from raft.evaluate.metrics import ABSTAINED, ALL_METRICS, EXACT_MATCH, F1, REFUSED, cluster_of
 from raft.evaluate.models import Training
 from raft.evaluate.parts import Parts, because_of_refusals, parts_of
+from raft.evaluate.prompts import Prompts
 from raft.evaluate.significance import holm
 from raft.evaluate.statistics import (
     Estimate,
@@ -116,6 +117,7 @@ class Overview(TypedDict):
     robustness: NotRequired[Robustness]
     forgetting: NotRequired[Forgetting]
     training: NotRequired[dict[str, Training]]
+    prompts: NotRequired[Prompts]
 
 
 class Summary(Overview, Details):

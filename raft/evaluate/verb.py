@@ -13,6 +13,7 @@ from typing import Protocol
 from raft.answering.cases import Case
 from raft.answering.noting import Models
 from raft.answering.respondent import Respondent
+from raft.answering.wording import ONLY
 from raft.artifacts import (
     Ledger,
     Stage,
@@ -31,6 +32,7 @@ from raft.evaluate.judging import JUDGEMENT, Judge, judge_all
 from raft.evaluate.metrics import retrieval_score, score_all
 from raft.evaluate.planning import HELD_BACK, Contest, Plan, make_plan
 from raft.evaluate.predictions import failures_of, held_back, predictions_of
+from raft.evaluate.prompts import prompts_of
 from raft.evaluate.report import Provenance, report_html, report_markdown
 from raft.evaluate.retrieval import CONSIDERED, SearchedInWays
 from raft.evaluate.robustness import DEPTH, Probes, Setting, Subject, Trial, judge, sample, summarise_trials, surface
@@ -43,6 +45,7 @@ from raft.models.weights import public_name
 from raft.progress import Progress, Silent
 from raft.prompts import WorkedExample
 from raft.questions import EvidencePools, evidence_pools, find_oracle, settle_evidence
+from raft.recipe import AnswerSettings
 from raft.types import Arm, Context, Document, Passage, Prediction, ScoredPassage
 
 
@@ -108,6 +111,8 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
     worked = _worked(plan, contest.examples)
     if file.left_out:
         progress.note(f"evaluation: {file}")
+    for name, wording in plan.worded.items():
+        progress.note(f"evaluation: {name} is asked with the prompt '{wording.variant}', {wording.why}")
     index = loaders.open_index(contest.index)
     plan = replace(plan, questions=settle_evidence(plan.questions, index.documents, index.repeats, contest.index))
     with progress.task("Retrieve passages", len(plan.questions)) as advance:
@@ -148,7 +153,7 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
         overview = summarise(plan.questions, predictions, scores, retrieval, seen, ruler, plan.source)
         texts = [question.text for question in plan.questions]
         rankings = index.rankings(texts, CONSIDERED) if isinstance(index, SearchedInWays) else {}
-        told = outcomes(plan.questions, evidence, predictions, scores)
+        told = outcomes(plan.questions, evidence, predictions, scores, plan.unmarked)
         details = detail(plan.questions, told, scores, rankings, ruler)
         summary: Summary = {**overview, **details, "top_k": plan.answer.top_k, "judge": judged_by}
         if settings.robustness:
@@ -157,6 +162,8 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
             tuned = {name: some for name, some in tried.elsewhere.items() if name != BASE}
             before = tried.elsewhere[BASE]
             summary["forgetting"] = forgetting(plan.forgetting_source, plan.unrelated, before, tuned, ruler)
+        if plan.worded:
+            summary["prompts"] = prompts_of(plan.worded, plan.choice)
         summary["training"] = {plan.called(one.name): one.training for one in plan.contestants}
         further = {one.id: one for one in shown.oracles.values()}
         became = {(one.question_id, one.arm): str(outcome) for one, outcome in told}
@@ -221,11 +228,16 @@ class _Asking:
     progress: Progress
 
 
+def decoding_of(settings: AnswerSettings, seed: int) -> Decoding:
+    """How every model of an evaluation writes."""
+    return Decoding(settings.max_new_tokens, seed=seed, weigh=True, thinking=settings.thinking)
+
+
 def _predict(plan: Plan, shown: Shown, probes: Probes, asking: _Asking) -> tuple[list[Prediction], _Tried]:
     """All arms in their order, one model in memory at a time and each loaded once."""
     progress = asking.progress
     settings = plan.answer
-    decoding = Decoding(settings.max_new_tokens, seed=plan.seed, weigh=True, thinking=settings.thinking)
+    decoding = decoding_of(settings, plan.seed)
     by_arm: dict[str, list[Prediction]] = {}
     tried = _Tried()
     for entrant in plan.entrants:
@@ -233,7 +245,7 @@ def _predict(plan: Plan, shown: Shown, probes: Probes, asking: _Asking) -> tuple
         with progress.task(f"Load {entrant.base}{tuned}", 1) as advance:
             model = asking.models.open(entrant.base, entrant.folder, entrant.identity, decoding)
             advance(1)
-        respondent = Respondent(model, settings)
+        respondent = Respondent(model, settings, plan.wordings.get(entrant.name, ONLY).variant)
         if plan.is_asked_elsewhere(entrant):
             name = plan.called(entrant.name)
             tried.elsewhere[name] = _elsewhere(name, plan, respondent, progress)

@@ -6,6 +6,7 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -18,9 +19,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
-from raft.answering import Answer, Answerer
+from raft.answering import Answer
 from raft.errors import InputError, RaftError
-from raft.recipe import AnswerSettings
 
 PAGE = Path(__file__).parent / "page"
 MAX_BODY_BYTES = 64 * 1024
@@ -133,15 +133,8 @@ def create_app(answerer: Answers) -> FastAPI:
     return app
 
 
-def serve(
-    index_dir: Path,
-    model_dir: Path | None,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    settings: AnswerSettings = AnswerSettings(),
-    base_model: str = "mini",
-) -> None:
-    """Serve until interrupted; the last two arguments are those of `Answerer.open`.
+def serve(open_answerer: Callable[[], Answers], host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve until interrupted. open_answerer: such as `Answerer.open` with its arguments, called once the port is had.
 
     Raises InputError where the address cannot be had, before the model is loaded.
     """
@@ -154,7 +147,7 @@ def serve(
         reason = error.strerror or str(error)
         raise InputError(f"{host}:{port} cannot be served on ({reason}): give another --port or --host") from error
     with listener:
-        app = create_app(Answerer.open(index_dir, model_dir, settings, base_model))
+        app = create_app(open_answerer())
         uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False)).run(sockets=[listener])
 
 

@@ -174,4 +174,4 @@ def test_a_taken_port_is_said_before_anything_is_loaded(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=rf"127\.0\.0\.1:{port} cannot be served on .*--port"):
-            serve(tmp_path / "no-index", None, port=port)
+            serve(lambda: pytest.fail("the port comes first"), port=port)
