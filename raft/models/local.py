@@ -8,7 +8,7 @@ import hashlib
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -267,8 +267,8 @@ class LocalGenerator:
         codec, forms = self._loaded.codec, self._forms(groups, prompts, decoding)
         if self._engine is not None:
             rows = [
-                Row(group.ids, form if isinstance(form, AnswerForm) else None, _draws(group, decoding))
-                for group, form in zip(groups, forms, strict=True)
+                Row(group.ids, form if isinstance(form, AnswerForm) else None, _draws(group, decoding), stop)
+                for group, form, stop in zip(groups, forms, map(self._stop, prompts), strict=True)
             ]
             self._engine.write(rows, decoding, told)
             written = [row.result for row in rows]
@@ -288,6 +288,10 @@ class LocalGenerator:
                 said = self._chooser.chosen(said, group.ids, before, offered, one.answered or 0)
             made.append(said)
         return made
+
+    def _stop(self, prompt: Prompt) -> Callable[[Sequence[int]], bool] | None:
+        """What tells that a reply is complete before the model ends it; a choice may stand behind the first line."""
+        return self._loaded.codec.line_ended if prompt.one_line and not prompt.choices else None
 
     def _forms(self, groups: Sequence[_Group], prompts: Sequence[Prompt], decoding: Decoding) -> Forms:
         """What is known of each output while it is written: its form, for `mini`, or how it quotes and answers."""

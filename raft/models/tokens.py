@@ -132,6 +132,10 @@ class Codec:
         parts.append(_tidy(str(self.tokenizer.decode(run))))
         return " ".join(part for part in parts if part)
 
+    def line_ended(self, ids: Sequence[int]) -> bool:
+        """Whether what a model wrote so far holds a whole line that says anything."""
+        return "\n" in str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).lstrip()
+
     def _rendered(self, prompt: Prompt) -> list[Segment]:
         """The model's own chat template around our segments, and the begun reply behind it.
 

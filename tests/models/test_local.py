@@ -10,7 +10,7 @@ import torch
 from raft.errors import ModelError
 from raft.models.generator import Decoding, Generator, load_generator
 from raft.outputs import parse_answer
-from raft.prompts import PromptStyle, ask_prompt, closed_book_prompt, passages_prompt
+from raft.prompts import PromptStyle, PromptVariant, ask_prompt, closed_book_prompt, passages_prompt
 from raft.types import ShownPassage
 
 QUESTIONS = ["What stops at 36 bar?", "Who?", "When did the Tessaly run aground near Hask Landing?", "Who?"]
@@ -92,6 +92,20 @@ def test_the_likelihood_of_a_text_is_the_mean_of_what_the_model_gave_its_tokens(
         float(logits[0].float().log_softmax(-1)[token]) for logits, token in zip(output.logits, chosen, strict=True)
     ]
     assert weighed.likelihood == pytest.approx(sum(expected) / len(expected), abs=1e-3)
+
+
+def test_a_reply_of_one_line_is_complete_with_it_unless_it_is_to_make_a_choice(
+    tiny_chat: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = load_generator(str(tiny_chat("llama")))
+    line, quoting = (
+        closed_book_prompt("Who?", generator.style, variant) for variant in (PromptVariant.SHORT, PromptVariant.QUOTE)
+    )
+    prompts, decoding = [line, quoting, replace(line, choices=("yes", "no"))], Decoding(max_new_tokens=20)
+    free = [one.completion_tokens for one in generator.generate(prompts, decoding)]
+    monkeypatch.setattr("raft.models.tokens.Codec.line_ended", lambda codec, ids: len(ids) == 2)
+    assert [one.completion_tokens for one in generator.generate(prompts, decoding)] == [2, *free[1:]]
+    assert min(free) > 2
 
 
 def test_only_the_question_of_a_draft_is_weighed_and_equal_prompts_are_told_apart(mini: Generator) -> None:
