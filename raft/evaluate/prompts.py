@@ -55,8 +55,8 @@ def prompts_note(found: Recorded) -> str:
         return f"{note} No comparison of prompts on a validation split was at hand."
     return (
         f"{note} Each prompt was tried on {found['questions']} questions of the validation split with retrieved "
-        f"passages, never on those of this evaluation; '{found['chosen']}' has the highest {F1.label}. In points out "
-        "of 100, without intervals: this chooses a prompt and is no verdict."
+        f"passages; '{found['chosen']}' did best by {F1.label}. In points out of 100, without intervals: this chooses "
+        "a prompt and is no verdict."
     )
 
 

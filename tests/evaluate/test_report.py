@@ -185,6 +185,7 @@ def test_a_section_is_there_only_where_its_part_was_recorded() -> None:
         "risk_coverage": "risk-coverage",
         "robustness": "robustness",
         "forgetting": "forgetting",
+        "prompts": "prompts",
         "training": "training",
     }
 
@@ -199,7 +200,7 @@ def test_a_section_is_there_only_where_its_part_was_recorded() -> None:
     assert "recall@10" in page
     assert re.findall(r'<section id="([^"]+)"', page) == [
         *["arms", "comparisons", "metrics", "kinds", "documents", "outcomes", "labels"],
-        *["robustness", "forgetting", "risk-coverage", "retrieval", "training", "browse", "made"],
+        *["robustness", "forgetting", "risk-coverage", "retrieval", "prompts", "training", "browse", "made"],
     ]
 
 
