@@ -113,23 +113,26 @@ def wording_of(model: str, asked: str, found: FoundChoice | None) -> Wording:
     return Wording(variants[0], "the default")
 
 
-def find_choice(asked: Path | None, index_dir: Path, index_digest: str, model: str) -> FoundChoice | None:
+def find_choice(
+    asked: Path | None, index_dir: Path, index_digest: str, model: str, weights: str = ""
+) -> FoundChoice | None:
     """The choice for this index and this untuned model: in the folder asked for, else in one beside the index.
 
-    Raises ArtifactError where the folder asked for holds no such choice; another one is left alone then.
+    weights: the fingerprint of the model's, where that is known; of a large model it takes a while. Raises
+    ArtifactError where the folder asked for holds no such choice; one that nobody asked for is then left alone.
     """
     folder = asked or index_dir.absolute().parent / PROMPTS
     if asked is None and (model == MINI or not (folder / MANIFEST).is_file()):
         return None
     try:
-        return _read(folder, index_digest, model)
+        return _read(folder, index_digest, model, weights or weights_fingerprint(model))
     except ArtifactError:
         if asked is not None:
             raise
         return None
 
 
-def _read(folder: Path, index_digest: str, model: str) -> FoundChoice:
+def _read(folder: Path, index_digest: str, model: str, weights: str) -> FoundChoice:
     manifest = verified(folder, Stage.PROMPTS)
     try:
         choice = _CHOICE.validate_json((folder / CHOICE).read_bytes())
@@ -141,7 +144,6 @@ def _read(folder: Path, index_digest: str, model: str) -> FoundChoice:
             f"{folder} was made for index {manifest.inputs['index'][:8]}, but this index is {index_digest[:8]}: give "
             "the prompts that were chosen for it, or leave out --prompts"
         )
-    weights = weights_fingerprint(model)
     if manifest.inputs["base model"] != weights:
         raise ArtifactError(
             f"{folder} was made for {choice.base_model} ({manifest.inputs['base model'][:8]}), but the untuned model "

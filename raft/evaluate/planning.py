@@ -189,7 +189,7 @@ def make_plan(contest: Contest, file: QuestionFile) -> Plan:
         Entrant(BASE, base, None, inputs["base model"]),
         *(one.entrant if isinstance(one, Contestant) else one for one in (*contestants, *added)),
     ]
-    choice = find_choice(contest.prompts, contest.index, index_digest, base)
+    choice = find_choice(contest.prompts, contest.index, index_digest, base, inputs["base model"])
     wordings = {
         one.name: wording_of(one.base, contest.answer.prompt, choice if one.name == BASE else None)
         for one in entrants

@@ -203,6 +203,17 @@ def behind(
     return made.summary, listener.notes, rows
 
 
+def test_worked_turns_are_messages_and_the_first_line_of_a_reply_is_its_answer(
+    endpoint: Endpoint, world: Any, tmp_path: Path
+) -> None:
+    endpoint.rule = lambda body: "red\n\nI say so because of passage 1."
+    summary, _, rows = behind(endpoint, world, tmp_path / "evaluation", prompt="worked")
+    roles = {tuple(message["role"] for message in body["messages"]) for body in endpoint.asked}
+    assert roles == {("system", "user", "assistant", "user", "assistant", "user")}
+    assert {(row["text"], row["answer"]) for row in rows} == {("red", "red")}
+    assert summary["prompts"]["used"] == {"base": {"prompt": "worked", "why": "as answer.prompt says"}}
+
+
 def test_half_an_emoji_in_every_reply_ends_no_evaluation(endpoint: Endpoint, world: Any, tmp_path: Path) -> None:
     endpoint.rule = lambda body: f"{ANSWER} red \ud83d"
     summary, notes, rows = behind(endpoint, world, tmp_path / "evaluation")
