@@ -25,7 +25,7 @@ from raft.prompts import (
     question_target,
     reasoned_target,
 )
-from raft.prompts.variants import WORDINGS
+from raft.prompts.variants import PHRASINGS
 from raft.types import ShownPassage
 
 WORDS = st.text(alphabet="abcdefgh .,'", min_size=1).map(lambda text: " ".join(text.split())).filter(bool)
@@ -101,7 +101,7 @@ def test_a_tuned_model_is_bound_to_the_prompts_that_it_learns_and_to_no_other(
     monkeypatch: pytest.MonkeyPatch, variant: PromptVariant, field: str
 ) -> None:
     before = prompt_fingerprint(PromptStyle.CHAT)
-    monkeypatch.setitem(WORDINGS, variant, WORDINGS[variant]._replace(**{field: "Say it otherwise."}))
+    monkeypatch.setitem(PHRASINGS, variant, PHRASINGS[variant]._replace(**{field: "Say it otherwise."}))
     assert (prompt_fingerprint(PromptStyle.CHAT) != before) is (variant is PromptVariant.QUOTE)
 
 

@@ -9,7 +9,7 @@ from raft.answering.wording import FoundChoice, Wording
 from raft.evaluate.blocks import Block, Cell, Grid, Recorded, Section
 from raft.evaluate.metrics import EXACT_MATCH, F1, SQUAD_F1
 from raft.evaluate.statistics import points
-from raft.prompts.variants import WORDINGS, PromptVariant
+from raft.prompts.variants import PHRASINGS, PromptVariant
 
 _METRICS = (F1, EXACT_MATCH, SQUAD_F1)
 
@@ -83,4 +83,4 @@ def prompts(recorded: Recorded) -> Section | None:
 
 def _about(name: str) -> str:
     """What a prompt asks for; nothing of one that another version of raft knows."""
-    return WORDINGS[PromptVariant(name)].about if name in set(PromptVariant) else ""
+    return PHRASINGS[PromptVariant(name)].about if name in set(PromptVariant) else ""

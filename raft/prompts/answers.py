@@ -31,7 +31,7 @@ from raft.prompts.form import (
     template,
 )
 from raft.prompts.targets import CitedQuote, reasoned_target
-from raft.prompts.variants import WORDINGS, WORKED_FROM_MEMORY, WORKED_WITH_PASSAGES, PromptVariant, Wording
+from raft.prompts.variants import PHRASINGS, WORKED_FROM_MEMORY, WORKED_WITH_PASSAGES, Phrasing, PromptVariant
 
 _EXPLAIN_INSTRUCTION = (
     "The answer to the question is known, and the numbered passages show why. Explain it in one to three short "
@@ -46,27 +46,27 @@ def passages_prompt(
 ) -> Prompt:
     """Ask for an answer from numbered passages, or a refusal; in the usual variant with quotes.
 
-    The compact style has one wording, whatever the variant.
+    The compact style has one phrasing, whatever the variant.
     """
     if style is PromptStyle.COMPACT:
         return Prompt((), (template(READ), content(question), *numbered(passages)))
-    wording = WORDINGS[variant]
-    earlier = WORKED_WITH_PASSAGES if wording.worked else ()
-    asked = _asked(wording, wording.with_passages, asked_about(question, passages), earlier)
-    return replace(asked, passages=tuple(passage.text for passage in passages)) if wording.marks else asked
+    phrasing = PHRASINGS[variant]
+    earlier = WORKED_WITH_PASSAGES if phrasing.worked else ()
+    asked = _asked(phrasing, phrasing.with_passages, asked_about(question, passages), earlier)
+    return replace(asked, passages=tuple(passage.text for passage in passages)) if phrasing.marks else asked
 
 
 def closed_book_prompt(question: str, style: PromptStyle, variant: PromptVariant = PromptVariant.QUOTE) -> Prompt:
     """Ask for an answer without any passage."""
     if style is PromptStyle.COMPACT:
         return Prompt((), (template(RECALL), content(question)))
-    wording = WORDINGS[variant]
-    earlier = WORKED_FROM_MEMORY if wording.worked else ()
-    return _asked(wording, wording.from_memory, asked_alone(question), earlier)
+    phrasing = PHRASINGS[variant]
+    earlier = WORKED_FROM_MEMORY if phrasing.worked else ()
+    return _asked(phrasing, phrasing.from_memory, asked_alone(question), earlier)
 
 
-def _asked(wording: Wording, instruction: str, user: tuple[Segment, ...], earlier: tuple[Turn, ...]) -> Prompt:
-    return Prompt((template(instruction),), user, earlier=earlier, begun=wording.begun, one_line=not wording.marks)
+def _asked(phrasing: Phrasing, instruction: str, user: tuple[Segment, ...], earlier: tuple[Turn, ...]) -> Prompt:
+    return Prompt((template(instruction),), user, earlier=earlier, begun=phrasing.begun, one_line=not phrasing.marks)
 
 
 def explain_prompt(question: str, answer: str, passages: Sequence[Showable], style: PromptStyle) -> Prompt:
@@ -109,7 +109,7 @@ def few_shot_prompt(
             shown = passages_prompt(example.question, example.passages, style).user
             before += [*shown, template("\n"), *example.target, template("\n\n")]
         return Prompt((), (*before, *passages_prompt(question, passages, style).user))
-    marks = WORDINGS[variant].marks
+    marks = PHRASINGS[variant].marks
     asked = passages_prompt(question, passages, style, variant if marks else PromptVariant.WORKED)
     turns = (
         Turn(asked_about(one.question, one.passages), one.target if marks else (content(one.answer),)) for one in worked

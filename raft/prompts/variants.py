@@ -1,4 +1,4 @@
-"""The prompts that an untuned model can be asked with: the wording that tuned models learn need not suit it."""
+"""The prompts that an untuned model can be asked with: the phrasing that tuned models learn need not suit it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ class PromptVariant(StrEnum):
     QUOTE = "quote"
 
 
-class Wording(NamedTuple):
+class Phrasing(NamedTuple):
     """How one variant asks: with passages and from memory.
 
-    begun: the first words of the reply. worked: whether two questions with their answers stand before. marks: whether
-    it asks for a mark before the answer; without one the first line of the reply is the answer.
+    about: what it asks for, in words for a report. begun: the first words of the reply. worked: whether two questions
+    with their answers stand before. marks: whether it asks for a mark before the answer; without one the first line of
+    the reply is the answer.
     """
 
     with_passages: str
@@ -38,18 +39,18 @@ _SHORT = (
     f"Answer the question from the numbered passages in as few words as possible. {_REFUSE}",
     "Answer the question from what you know, in as few words as possible.",
 )
-WORDINGS: Mapping[PromptVariant, Wording] = {
-    PromptVariant.BEGUN: Wording(
+PHRASINGS: Mapping[PromptVariant, Phrasing] = {
+    PromptVariant.BEGUN: Phrasing(
         f"Answer the question from the numbered passages in at most five words. {_REFUSE}",
         "Answer the question from what you know, in at most five words.",
         "at most five words, in a reply that begins with 'Answer:'",
         begun="Answer:",
     ),
-    PromptVariant.SHORT: Wording(*_SHORT, "as few words as possible"),
-    PromptVariant.WORKED: Wording(
+    PromptVariant.SHORT: Phrasing(*_SHORT, "as few words as possible"),
+    PromptVariant.WORKED: Phrasing(
         *_SHORT, "as few words as possible, after two questions that are answered so", worked=True
     ),
-    PromptVariant.QUOTE: Wording(
+    PromptVariant.QUOTE: Phrasing(
         "Answer the question from the numbered passages. First quote the words that the answer rests on, in the form "
         f"[n] {BEGIN_QUOTE}exact words of passage n{END_QUOTE}. Then write {ANSWER} and the answer in as few words as "
         f"possible. If the passages do not hold the answer, write only: {ANSWER} {REFUSAL}",
