@@ -112,13 +112,13 @@ def print_summary(summary: Summary, folder: Path, *, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from raft.evaluate import comparison_table
+    from raft.evaluate import asked, comparison_table
     from raft.evaluate.metrics import F1
     from raft.evaluate.parts import origin
 
     (arm, f1, *others), *rows = comparison_table(summary)
     # Without edges, and with headings of two lines, the widest numbers fit a terminal of 80 columns.
-    title = f"{summary['questions']} questions, the same for every arm"
+    title = f"{asked(summary)}, the same for every arm"
     table = Table(title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in (arm, f1, *(name.replace(" ", "\n", 1) for name in others)):
         table.add_column(heading)

@@ -309,6 +309,7 @@ class AnswerSettings(Settings):
 
 
 class EvaluateSettings(Settings):
+    sample: int = Field(0, ge=0, description="ask a fixed, stratified sample of so many questions; 0 asks all of them")
     bootstrap_samples: Count = Field(4000, description="resamples behind each interval")
     arms: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
         (), description="further arms: oracle, few-shot, or NAME=MODEL,CONTEXT (none, retrieved or oracle)"

@@ -7,7 +7,7 @@ from raft.lazy import lazily
 if TYPE_CHECKING:
     from raft.evaluate.choosing import PromptTrial, choose_prompt, trial_fingerprint
     from raft.evaluate.planning import Contest
-    from raft.evaluate.summary import comparison_table
+    from raft.evaluate.summary import asked, comparison_table
     from raft.evaluate.verb import Evaluation, Loaders, evaluate, evaluation_fingerprint
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Evaluation",
     "Loaders",
     "PromptTrial",
+    "asked",
     "choose_prompt",
     "comparison_table",
     "evaluate",
@@ -24,6 +25,7 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     dict.fromkeys(__all__, "raft.evaluate.verb")
-    | {"Contest": "raft.evaluate.planning", "comparison_table": "raft.evaluate.summary"}
+    | {"Contest": "raft.evaluate.planning"}
+    | dict.fromkeys(("asked", "comparison_table"), "raft.evaluate.summary")
     | dict.fromkeys(("PromptTrial", "choose_prompt", "trial_fingerprint"), "raft.evaluate.choosing"),
 )

@@ -15,12 +15,13 @@ from raft.evaluate.forgetting import read_unrelated
 from raft.evaluate.models import Contestant, Entrant, read_added, read_contestants, shared_base
 from raft.models.weights import MINI, is_endpoint, public_name, weights_fingerprint
 from raft.prompts import PromptVariant
-from raft.questions import QuestionFile, question_row, read_question_file
+from raft.questions import QuestionFile, question_row, read_question_file, stratified
 from raft.recipe import AnswerSettings, EvaluateSettings
 from raft.types import VARIANTS, Arm, Question, QuestionSource
 
-# Why a question is left out of every arm though its file was read.
+# Why questions are left out of every arm though their file was read.
 HELD_BACK = "a content filter held back an answer"
+NOT_DRAWN = "not in the sample"
 # A file, what was read from one, or questions that were never in one.
 Questions: TypeAlias = Sequence[Question] | QuestionFile | Path
 
@@ -58,7 +59,8 @@ class Contest:
 class Plan:
     """The same, checked and read: what will be asked of which models.
 
-    wordings: how the untuned models are asked, by their names in the arms. choice: what was found out about that.
+    drawn_from: how many questions there were, where these are a sample. wordings: how the untuned models are asked, by
+    their names in the arms. choice: what was found out about that.
     """
 
     questions: Sequence[Question]
@@ -75,6 +77,7 @@ class Plan:
     unrelated: Sequence[Question] = ()
     wordings: Mapping[str, Wording] = field(default_factory=dict)
     choice: FoundChoice | None = None
+    drawn_from: int = 0
 
     @property
     def ids(self) -> frozenset[str]:
@@ -201,8 +204,11 @@ def make_plan(contest: Contest, file: QuestionFile) -> Plan:
     if contest.answer.min_confidence > 0 and silent:
         raise InputError(f"{silent[0]} does not tell how likely its answers are: set answer.min_confidence to 0")
     arms = arms_for(models, further)
-    work = (asked, file.omissions, tuned, entrants, arms, base, settings, contest.answer)
-    return Plan(*work, contest.seed, contest.source, inputs, unrelated, wordings, choice)
+    drawn = stratified(asked, settings.sample) if settings.sample else asked
+    work = (drawn, file.omissions, tuned, entrants, arms, base, settings, contest.answer)
+    plan = Plan(*work, contest.seed, contest.source, inputs, unrelated, wordings, choice)
+    left = len(asked) - len(drawn)
+    return replace(plan, drawn_from=len(asked), omissions={**plan.omissions, NOT_DRAWN: left}) if left else plan
 
 
 def _at_hand(model: str, base: str, given: Mapping[str, Path]) -> str:

@@ -21,7 +21,7 @@ from raft.evaluate.parts import origin
 from raft.evaluate.prompts import prompts_note, prompts_table
 from raft.evaluate.robustness import robustness_note, robustness_tables
 from raft.evaluate.sections import REGIMES, outcome, sections
-from raft.evaluate.summary import Comparison, Interval, Summary, interval_text
+from raft.evaluate.summary import Comparison, Interval, Summary, asked, interval_text
 from raft.evaluate.tables import detail_tables
 from raft.models.weights import public_name
 from raft.types import QuestionSource
@@ -160,7 +160,7 @@ def _counts(summary: Summary) -> str:
     refuse = f", {summary['unanswerable']} that the documents do not answer" if summary["unanswerable"] else ""
     regimes = summary["regimes"].items()
     split = ": " + ", ".join(f"{one['questions']} on {name} documents" for name, one in regimes) if regimes else ""
-    return f"{summary['questions']} questions{refuse}{split}."
+    return f"{asked(summary)}{refuse}{split}."
 
 
 def _origin(summary: Summary) -> str:

@@ -102,9 +102,13 @@ class Robustness(TypedDict):
 
 
 class Overview(TypedDict):
-    """The means of the arms and their comparisons; `training` is by the name of the tuned model."""
+    """The means of the arms and their comparisons; `training` is by the name of the tuned model.
+
+    drawn_from: how many questions there were, where those that were asked are a sample.
+    """
 
     questions: int
+    drawn_from: NotRequired[int]
     answerable: int
     unanswerable: int
     source: str
@@ -125,6 +129,12 @@ class Summary(Overview, Details):
 
     top_k: int
     judge: Judge | None
+
+
+def asked(summary: Overview) -> str:
+    """How many questions, and of how many they are a sample, in words."""
+    of = f" of {summary['drawn_from']} questions (a stratified sample)" if "drawn_from" in summary else " questions"
+    return f"{summary['questions']}{of}"
 
 
 def regime_of(question: Question, seen: AbstractSet[str]) -> str | None:

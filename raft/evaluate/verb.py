@@ -156,6 +156,8 @@ def evaluate(contest: Contest, out: Path, progress: Progress = Silent(), loaders
         told = outcomes(plan.questions, evidence, predictions, scores, plan.unmarked)
         details = detail(plan.questions, told, scores, rankings, ruler)
         summary: Summary = {**overview, **details, "top_k": plan.answer.top_k, "judge": judged_by}
+        if plan.drawn_from:
+            summary["drawn_from"] = plan.drawn_from
         if settings.robustness:
             summary["robustness"] = summarise_trials(tried.trials, subjects, tried.left_out, ruler)
         if plan.unrelated:

@@ -11,6 +11,7 @@ from raft.questions.oracles import (
 )
 from raft.questions.reading import QuestionFile, read_question_file, read_questions
 from raft.questions.rows import LeftOut, question_row
+from raft.questions.sampling import stratified
 
 __all__ = [
     "EvidencePools",
@@ -25,4 +26,5 @@ __all__ = [
     "right_passages",
     "says_answer",
     "settle_evidence",
+    "stratified",
 ]

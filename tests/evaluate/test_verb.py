@@ -22,7 +22,7 @@ from raft.errors import ArtifactError, InputError, ModelError, RaftError
 from raft.evaluate import Evaluation, comparison_table, evaluation_fingerprint
 from raft.models.generator import Generation
 from raft.prompts import PromptStyle
-from raft.questions import LeftOut, QuestionFile, question_row
+from raft.questions import LeftOut, QuestionFile, question_row, stratified
 from raft.questions.rows import Omission
 from raft.types import Question, QuestionSource
 
@@ -56,6 +56,20 @@ def test_what_was_left_out_of_the_question_file_is_recorded_and_names_other_work
     assert str(manifest.ledger) == "11 read = 10 kept + 1 rejected (1 no accepted answer)"
     assert manifest.fingerprint == evaluation_fingerprint(world.contest(questions=file))
     assert manifest.fingerprint != evaluation_fingerprint(world.contest(questions=kept))
+
+
+def test_a_sample_of_the_questions_is_asked_and_said_to_be_one(world: Any, tmp_path: Path) -> None:
+    settings = world.settings.model_copy(update={"sample": 4})
+    result = run(world, tmp_path / "evaluation", settings=settings)
+    drawn = [question.id for question in stratified(world.questions, 4)]
+    predictions = [row for _, row in read_jsonl(tmp_path / "evaluation" / "predictions.jsonl")]
+    assert sorted({row["question_id"] for row in predictions}) == sorted(drawn)
+    assert (result.summary["questions"], result.summary["drawn_from"]) == (4, 10)
+    assert str(read_manifest(tmp_path / "evaluation").ledger) == "10 read = 4 kept + 6 rejected (6 not in the sample)"
+    assert "4 of 10 questions (a stratified sample)" in (result.out / "report.md").read_text(encoding="utf-8")
+    # One that is as large as the file is none.
+    whole = run(world, tmp_path / "whole", settings=world.settings.model_copy(update={"sample": 10}))
+    assert "drawn_from" not in whole.summary
 
 
 def test_the_numbers_are_those_of_the_rules(world: Any, tmp_path: Path) -> None:
