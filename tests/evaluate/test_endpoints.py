@@ -269,7 +269,7 @@ def test_models_and_judge_are_asked_not_to_think_where_the_setting_says_so(
     endpoint.asked.clear()
     endpoint.rule = lambda body: "INCORRECT" if body["max_tokens"] == 16 else f"{ANSWER} reddish"
     behind(endpoint, world, tmp_path / "silent", judge=endpoint.name, thinking=False)
-    assert {body["max_tokens"] for body in endpoint.asked} == {16, 96}
+    assert {body["max_tokens"] for body in endpoint.asked} == {16, 128}
     assert all(body["reasoning_effort"] == "none" for body in endpoint.asked)
 
 

@@ -414,9 +414,9 @@ def test_what_a_journal_holds_from_before_thoughts_were_taken_out_is_read_withou
 
 
 def test_keys_of_the_journal_are_those_of_before() -> None:
-    (request,) = requests("openai:m@http://x/v1", [prompt("Q?")], Decoding())
+    (request,) = requests("openai:m@http://x/v1", [prompt("Q?")], Decoding(max_new_tokens=96))
     assert request.key == "paid 3f47b7b5bda09decc41c033a1d6541c8016caf5169565df8ffb25cb27b3c3f22"
-    (silent,) = requests("openai:m@http://x/v1", [prompt("Q?")], Decoding(thinking=False))
+    (silent,) = requests("openai:m@http://x/v1", [prompt("Q?")], Decoding(max_new_tokens=96, thinking=False))
     assert silent.key != request.key
 
 
