@@ -20,6 +20,7 @@ from raft.models.weights import is_endpoint
 from raft.progress import Progress, Silent
 from raft.questions import QuestionFile, read_question_file, settle_evidence
 from raft.recipe import Recipe, TuneSettings, TuningMethod
+from raft.remaining import WholeRun, expected_costs
 from raft.swap import write_whole
 from raft.text import normalise_answer
 from raft.tune import model_fingerprint, tune
@@ -72,12 +73,17 @@ def run(
     # What is too long for the model that will be tuned is turned away here and not after the hours that it took.
     generating = recipe.generate.model_copy(update={"for_model": recipe.generate.for_model or recipe.tune.model})
 
+    progress = whole = WholeRun(progress)
+
     def stage(folder: Path, kind: Stage, work: str, do: Callable[[], object]) -> str:
         """Do the work unless the folder already holds its result; the digest of what the folder then holds."""
+        name = folder.relative_to(out).as_posix()
         if is_current(folder, kind, work):
-            progress.note(f"{folder.relative_to(out)}: unchanged, skipped")
+            whole.skip(name)
+            progress.note(f"{name}: unchanged, skipped")
         else:
-            do()
+            with whole.stage(name):
+                do()
         return read_manifest(folder).digest
 
     # Found once for both, so that what comes from far away is fetched once.
@@ -102,13 +108,15 @@ def run(
     asked: QuestionFile | list[Question] = (
         given[questions] if questions is not None else _held_out(examples / "test.jsonl")
     )
+    names = VARIANTS if recipe.ablations else (TuningMethod.DSF, TuningMethod.RAFT)
+    count = len(asked.questions if isinstance(asked, QuestionFile) else asked)
+    whole.plan(expected_costs(examples, list(names), count, recipe))
     base, prompts = recipe.tune.model, None
     # Where the recipe names a prompt, or the model knows only one, there is nothing to choose.
     if not recipe.answer.prompt and variants_of(base):
         prompts = out / "prompts"
         trial = PromptTrial(index, examples, base, recipe.answer, recipe.seed)
         stage(prompts, Stage.PROMPTS, trial_fingerprint(trial), partial(choose_prompt, trial, prompts, progress))
-    names = VARIANTS if recipe.ablations else (TuningMethod.DSF, TuningMethod.RAFT)
     models = {str(name): out / "models" / name for name in names}
     for name, folder in models.items():
         method, targets = VARIANTS[name]

@@ -26,7 +26,7 @@ LAYERS = [
     {"answering"},
     {"evaluate"},
     {"query"},
-    {"display", "run", "commands", "cli"},
+    {"display", "remaining", "run", "commands", "cli"},
 ]
 HOMES = {
     "faiss": {"index/approximate.py"},
