@@ -64,9 +64,23 @@ def parse_answer(text: str) -> ParsedAnswer:
     return ParsedAnswer(reasoning.strip(), quotes, answer, reads_as_refusal(answer), mark is not None)
 
 
+# "Answer:" alone, in bold or not, announces the answer.
+_ANNOUNCES = re.compile(r"[\W_]*(?:(?:(?:the )?(?:final |short )?answer)(?: is)?[\W_]*)?", re.IGNORECASE)
+
+
 def first_line(text: str) -> str:
     """The first line that says anything: where no mark tells the answer from what a model adds to it."""
-    return text.strip().partition("\n")[0].strip()
+    return next(_telling_lines(text), "")
+
+
+def holds_whole_line(text: str) -> bool:
+    """Whether a text under way holds a line that says anything, and the next one has begun."""
+    whole, broken, _ = text.rpartition("\n")
+    return bool(broken) and next(_telling_lines(whole), "") != ""
+
+
+def _telling_lines(text: str) -> Iterator[str]:
+    return (line.strip() for line in text.split("\n") if not _ANNOUNCES.fullmatch(line))
 
 
 def _mark(text: str) -> tuple[re.Match[str] | None, int]:

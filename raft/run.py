@@ -117,6 +117,8 @@ def run(
         prompts = out / "prompts"
         trial = PromptTrial(index, examples, base, recipe.answer, recipe.seed)
         stage(prompts, Stage.PROMPTS, trial_fingerprint(trial), partial(choose_prompt, trial, prompts, progress))
+    else:
+        whole.skip("prompts")
     models = {str(name): out / "models" / name for name in names}
     for name, folder in models.items():
         method, targets = VARIANTS[name]

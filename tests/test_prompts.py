@@ -184,6 +184,10 @@ def both(variant: PromptVariant) -> tuple[Prompt, Prompt]:
         ("\n \n 36 bar \r\nIt stops.", "36 bar"),
         ("36 bar\n\nAnswer: 40 bar", "36 bar"),
         (" \n", ""),
+        ("Answer:\n52 degrees", "52 degrees"),
+        ("**Answer:**\n52 degrees\nas the sheet says", "52 degrees"),
+        ("The final answer is:\n52 degrees", "52 degrees"),
+        ("Answer: 52 degrees\nas the sheet says", "Answer: 52 degrees"),
     ],
 )
 def test_the_first_line_that_says_anything_is_the_answer(text: str, line: str) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from raft.models.cache import GrowingLayer, growing_cache, layers_of
-from raft.models.forms import AnswerForm, Written
+from raft.models.forms import AnswerForm, Spelling, Written
 from raft.models.generator import Decoding
 from raft.models.sampling import nucleus
 
@@ -26,8 +26,13 @@ _CACHE_TOKENS, _ROWS = 12_288, 48
 _PASS_TOKENS, _WORTH_SHARING = 4_096, 16
 # One in so many rows must be complete before the batch is made anew, which copies the cache.
 _SPARE = 4
-# A loop is a run of tokens that comes three times over, or of as many tokens in all.
+# A loop is a run of at most so many tokens that comes so many times over and is so long in all; one without a letter,
+# such as the noughts of a number or the numbers of a network card, must be longer.
 _LONGEST_LOOP, _LOOPS, _LOOPED_TOKENS = 32, 3, 12
+_LOOPS_OF_MARKS, _LOOPED_MARKS = 8, 48
+# Both measure distance in columns of the cache, so that a gap behind what prompts have in common misleads them; these
+# kinds of rotary embeddings change with the longest row of a batch.
+_BY_COLUMNS, _BY_LONGEST = ("mpt", "gpt_neo"), ("dynamic", "longrope")
 
 
 @dataclass
@@ -45,18 +50,19 @@ class Row:
     logs: list[float] = field(default_factory=list)
     complete: bool = False
 
-    def take(self, token: int, closing: Sequence[int], room: int) -> None:
+    def take(self, token: int, spelling: Spelling, room: int) -> None:
         """Note the next token, and whether the text is complete with it."""
-        if token in closing:
+        if token in spelling.closing:
             self.complete = True
             return
         self.written.append(token)
         if self.form is not None:
             self.form.advance(token)
-        if loops := looped(self.written):
-            if self.form is not None and self.form.answered is None:
-                if not self.form.quoting:
-                    self.form.come_to_answer()
+        if loops := looped(self.written, spelling.has_letter):
+            if self.form is not None and self.form.quoting:
+                pass  # it comes to the end of its passage
+            elif self.form is not None and self.form.owes_answer:
+                self.form.come_to_answer()
             else:
                 del self.written[-loops:], self.logs[-loops:]
                 self.complete = True
@@ -67,26 +73,37 @@ class Row:
     @property
     def result(self) -> Written:
         """The text, when it is complete."""
-        answered = self.form.answered if self.form is not None else None
+        answered = self.form.answered if self.form is not None and self.form.stops_at_answer else None
         counted = self.logs[:answered]
         return Written(self.written, sum(counted) / len(counted) if counted else None, answered)
 
 
-def looped(written: Sequence[int]) -> int:
+def looped(written: Sequence[int], has_letter: Callable[[int], bool]) -> int:
     """How many tokens at the end only say again what stands before them; 0 where it is no loop."""
     for length in range(1, min(_LONGEST_LOOP, len(written) // _LOOPS) + 1):
-        times = max(_LOOPS, -(-_LOOPED_TOKENS // length))
-        if len(written) < length * times:
-            continue
-        tail = list(written[-length * times :])
-        if tail == tail[:length] * times:
-            return length * (times - 1)
+        again = _said_again(written, length, _LOOPS, _LOOPED_TOKENS)
+        if again and not any(map(has_letter, written[-length:])):
+            again = _said_again(written, length, _LOOPS_OF_MARKS, _LOOPED_MARKS)
+        if again:
+            return again
     return 0
+
+
+def _said_again(written: Sequence[int], length: int, fewest: int, tokens: int) -> int:
+    """How many tokens repeat a run of this length, if it comes so many times over and is so many tokens in all."""
+    times = max(fewest, -(-tokens // length))
+    tail = list(written[-length * times :])
+    return length * (times - 1) if len(tail) == length * times and tail == tail[:length] * times else 0
 
 
 def can_run(model: Any) -> bool:
     """Whether the engine knows the model's cache: that of a decoder whose layers all attend to all that was said."""
-    if model.config.is_encoder_decoder:
+    config = model.config
+    keeps = "past_key_values" in signature(model.forward).parameters
+    rotary = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
+    if config.is_encoder_decoder or not keeps or config.model_type in _BY_COLUMNS:
+        return False
+    if rotary.get("rope_type") in _BY_LONGEST:
         return False
     return all(isinstance(layer, GrowingLayer) for layer in growing_cache(model.config).layers)
 
@@ -126,9 +143,9 @@ class _Batch:
 class Engine:
     """A loaded model that writes rows. Not safe for threads."""
 
-    def __init__(self, model: Any, closing: Sequence[int]) -> None:
-        """model: one that `can_run` is true of. closing: the tokens that end a text."""
-        self._model, self._closing = model, list(closing)
+    def __init__(self, model: Any, spelling: Spelling) -> None:
+        """model: one that `can_run` is true of."""
+        self._model, self._spelling = model, spelling
         known = signature(model.forward).parameters
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
         self._takes_positions = "position_ids" in known
@@ -213,7 +230,9 @@ class Engine:
     def _read_latest(self, batch: _Batch) -> None:
         """Show the model the latest token of every row."""
         ids = torch.tensor([[row.written[-1] if row.written else 0] for row in batch.rows])
-        batch.mask = torch.cat([batch.mask, torch.ones(len(batch.rows), 1, dtype=torch.long)], dim=1)
+        # A complete row stays where it is until it leaves: going on, it could pass the last position of its model.
+        goes_on = torch.tensor([[int(not row.complete)] for row in batch.rows])
+        batch.mask = torch.cat([batch.mask, goes_on], dim=1)
         cache = growing_cache(self._model.config)
         cache.layers = list(batch.layers)
         batch.scores = self._forward(ids, batch.mask, cache)
@@ -244,9 +263,10 @@ class Engine:
         tokens = scores.argmax(-1).tolist() if decoding.temperature == 0 else _drawn(batch.rows, scores, decoding)
         for place in places:
             row, token = batch.rows[place], tokens[place]
-            if logs is not None and token not in self._closing:
+            # What ends a text is no word of it, unless it is all that there is.
+            if logs is not None and (token not in self._spelling.closing or not row.logs):
                 row.logs.append(float(logs[place, token]))
-            row.take(token, self._closing, decoding.max_new_tokens)
+            row.take(token, self._spelling, decoding.max_new_tokens)
 
 
 def _drawn(rows: Sequence[Row], scores: Tensor, decoding: Decoding) -> list[int]:

@@ -62,11 +62,12 @@ class _Text:
         at = list(accumulate((len(letter.encode()) for letter in text), initial=0))
         return cls(text.encode(), tuple(at[place] for place in begins), frozenset(at[place] for place in ends))
 
-    def openings(self, pieces: Pieces) -> Iterator[int]:
-        """The tokens that a quote may begin with. The blank before its first word may be part of one."""
+    def openings(self, pieces: Pieces, *, blank: bool) -> Iterator[int]:
+        """The tokens that a quote may begin with. blank: whether one may come first, which may be part of a token."""
         for place in self.begins:
             yield from pieces.beginning(self.written, place)
-            yield from pieces.beginning(b" " + self.written[place : place + LONGEST], 0)
+            if blank:
+                yield from pieces.beginning(b" " + self.written[place : place + LONGEST], 0)
 
 
 _ENDINGS = tuple(_Text(closing) for closing in _CLOSINGS)
@@ -78,12 +79,14 @@ class _Quote:
 
     texts: Sequence[_Text]
     places: list[tuple[_Text, int]] = field(default_factory=list)
+    blank: bool = False
     begun: bool = False
     closed: bool = False
 
     def follow(self, written: bytes) -> None:
         """Take note of what was written next."""
         if not self.begun:
+            self.blank = self.blank or written[:1].isspace()
             written = written.lstrip()
             if not written:
                 return
@@ -97,7 +100,7 @@ class _Quote:
     def continuations(self, pieces: Pieces, *, hurry: bool) -> list[int]:
         """The tokens that may come next. hurry: whether it should end as soon as it may."""
         if not self.begun:
-            return sorted({token for text in self.texts for token in text.openings(pieces)})
+            return sorted({token for text in self.texts for token in text.openings(pieces, blank=not self.blank)})
         places = self._open()
         if hurry:
             places = [one for one in places if one[0] in _ENDINGS] or places
@@ -124,6 +127,11 @@ class Spelling:
         """Whether it can spell the mark of an answer: that of T5 has no such brackets."""
         return ANSWER in str(self._tokenizer.decode(self.mark))
 
+    def has_letter(self, token: int) -> bool:
+        """Whether a token writes a letter of any script, as far as pieces tell."""
+        written = self.pieces.written(token) if self.pieces is not None else self.decoded([token])
+        return any(letter.isalpha() for letter in written.decode(errors="replace"))
+
     def decoded(self, tokens: Sequence[int]) -> bytes:
         """What some tokens write, where pieces do not tell."""
         return str(self._tokenizer.decode(list(tokens))).encode()
@@ -132,19 +140,21 @@ class Spelling:
 class AnswerForm:
     """One output of a model that quotes passages, and then answers behind a mark.
 
-    While a quote is open, only words of the passage that it names may follow. Where the output would end without an
-    answer, or run out of room for one, it begins the answer.
+    While a quote is open, only words of the passage that it names may follow. Where the output would end behind a quote
+    without an answer, or run out of room for one, it begins the answer. What has no quote is left as it is, since all
+    of it is the answer.
     """
 
     def __init__(self, spelling: Spelling, prompt: Prompt, room: int, *, stops_at_answer: bool) -> None:
         """room: the tokens that the output may have. stops_at_answer: whether somebody else gives the answer itself."""
-        self._spelling, self._stops = spelling, stops_at_answer
+        self._spelling, self.stops_at_answer = spelling, stops_at_answer
         self._passages = prompt.passages if spelling.pieces is not None else ()
         left = room - len(spelling.mark) - (1 if stops_at_answer else _ROOM)
         self._latest = left if left > 0 else room
         # What was written, from where on it has not been taken for a mark yet, and its tokens.
         self._said, self._read, self._tokens = b"", 0, list[int]()
         self._quote: _Quote | None = None
+        self._quoted, self._says = False, False
         self._forced: list[int] = []
         self._answered: int | None = None
 
@@ -152,6 +162,11 @@ class AnswerForm:
     def answered(self) -> int | None:
         """How many tokens come before the answer; None where it has not come to one."""
         return self._answered
+
+    @property
+    def owes_answer(self) -> bool:
+        """Whether it may not end before it has come to an answer."""
+        return self._answered is None and (self._quoted or self.stops_at_answer)
 
     @property
     def quoting(self) -> bool:
@@ -163,6 +178,7 @@ class AnswerForm:
         self._tokens.append(token)
         self._forced = self._forced[1:]
         if self._answered is not None:
+            self._says = self._says or bool(self._spelling.decoded([token]).strip())
             return
         if self._spelling.pieces is None:
             written, self._said = b"", self._spelling.decoded(self._tokens[-_TAIL:])
@@ -177,7 +193,7 @@ class AnswerForm:
         if _MARK in self._said[self._read :]:
             self._answered = len(self._tokens)
         elif self._passages and (opened := _OPENED.search(self._said, self._read)):
-            self._quote, self._read = _Quote(self._texts(int(opened[1]))), opened.end()
+            self._quote, self._read, self._quoted = _Quote(self._texts(int(opened[1]))), opened.end(), True
             self._quote.follow(self._said[self._read :])
 
     def finished(self, row: Sequence[int]) -> int | None:
@@ -188,36 +204,41 @@ class AnswerForm:
 
     def hold(self, scores: torch.Tensor) -> None:
         """Give what may not come next minus infinity. scores: (vocabulary), changed in place."""
-        closing = self._spelling.closing
+        closing, late = self._spelling.closing, len(self._tokens) >= self._latest
         if self._answered is not None:
-            if self._stops:
+            if self.stops_at_answer:
                 keep_only(scores, closing)
-        elif self._quote is not None and self._spelling.pieces is not None:
+            elif not self._says:
+                scores[closing] = -torch.inf
+            return
+        if self._quote is not None and self._spelling.pieces is not None:
             hurry = len(self._tokens) >= self._latest - _HURRY
             allowed = self._quote.continuations(self._spelling.pieces, hurry=hurry)
-            # Nothing fits a passage whose letters the tokenizer cannot spell.
-            if allowed:
+            if allowed and not late:
                 keep_only(scores, allowed)
+                return
+            # Its passage has letters that the tokenizer cannot spell, or a word that does not end: it stays open.
+            self._quote, self._read = None, len(self._said)
+            self.come_to_answer()
+        if self.owes_answer and (late or int(scores.argmax()) in closing):
+            self.come_to_answer()
+        if self._forced:
+            keep_only(scores, self._forced[:1])
         else:
-            if int(scores.argmax()) in closing or len(self._tokens) >= self._latest:
-                self.come_to_answer()
-            if self._forced:
-                keep_only(scores, self._forced[:1])
-            else:
-                scores[self._barred()] = -torch.inf
+            scores[self._barred()] = -torch.inf
 
     def come_to_answer(self) -> None:
         """Begin the answer, unless that is under way."""
         self._forced = self._forced or list(self._spelling.mark)
 
     def _barred(self) -> list[int]:
-        """The tokens that would end it, and numbers of passages that there are not."""
+        """The tokens that would end it where it owes an answer, and numbers of passages that there are not."""
+        barred = list(self._spelling.closing) if self.owes_answer else []
         numbering = _NUMBERING.search(self._said, self._read) if self._passages else None
         pieces = self._spelling.pieces
         if numbering is None or pieces is None:
-            return list(self._spelling.closing)
+            return barred
         numbers = [str(number).encode() for number in range(1, len(self._passages) + 1)]
-        barred = list(self._spelling.closing)
         for token, written in pieces.digits.items():
             digits = _DIGITS.match(written)
             said = numbering[1] + (digits[0] if digits else b"")

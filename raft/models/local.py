@@ -139,7 +139,7 @@ class LocalGenerator:
             self._pointing = Pointing(loaded.model, self._fast, loaded.codec.tokenizer, cites=variant != "raft-no-cot")
             self._grammar = Grammar(loaded.codec.tokenizer, recalls_quotes=variant == "dsf-cot")
         engine = self.style is not PromptStyle.COMPACT and can_run(loaded.model)
-        self._engine = Engine(loaded.model, self._chooser.spelling.closing) if engine else None
+        self._engine = Engine(loaded.model, self._chooser.spelling) if engine else None
 
     @classmethod
     def load(cls, name: str, adapter: Path | None = None, calls: Calls | None = None) -> LocalGenerator:

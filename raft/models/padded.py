@@ -56,7 +56,10 @@ def write_padded(
 def _answered(form: Output | AnswerForm | None, row: Sequence[int]) -> int | None:
     if isinstance(form, Output):
         return form.answered(row)
-    return form.finished(row) if form is not None else None
+    if form is None:
+        return None
+    answered = form.finished(row)
+    return answered if form.stops_at_answer else None
 
 
 def _asked(form: Output | AnswerForm | None, row: Sequence[int]) -> int:

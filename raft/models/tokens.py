@@ -11,6 +11,7 @@ from jinja2 import TemplateError
 
 from raft.errors import ModelError
 from raft.models.weights import MINI, source_of
+from raft.outputs import holds_whole_line
 from raft.prompts import Prompt, PromptStyle, Segment
 
 if TYPE_CHECKING:
@@ -134,38 +135,51 @@ class Codec:
 
     def line_ended(self, ids: Sequence[int]) -> bool:
         """Whether what a model wrote so far holds a whole line that says anything."""
-        return "\n" in str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).lstrip()
+        return holds_whole_line(str(self.tokenizer.decode(list(ids), skip_special_tokens=True)))
 
     def _rendered(self, prompt: Prompt) -> list[Segment]:
         """The model's own chat template around our segments, and the begun reply behind it.
 
         Raises ModelError where the template shows our messages in no form.
         """
+        failure: Exception | None = None
         # Most templates take a message as text, some only as a list of parts.
         for in_parts in (False, True):
             for chat in _chats(prompt):
-                segments = self._in_template(chat, in_parts=in_parts)
+                try:
+                    segments = self._in_template(chat, in_parts=in_parts)
+                except (TemplateError, TypeError) as error:
+                    failure = failure or error
+                    continue
                 if segments is not None:
                     return [*segments, Segment(prompt.begun, content=False)]
+        reason = f"fails: {failure}" if failure is not None else "does not show each message once"
         name = self.tokenizer.name_or_path
-        raise ModelError(f"the chat template of {name!r} leaves out the message that it is given: mend it or remove it")
+        raise ModelError(f"the chat template of {name!r} {' '.join(reason.split())}: mend it or remove it") from failure
 
     def _in_template(self, chat: _Chat, *, in_parts: bool) -> list[Segment] | None:
-        """One chat in the model's template, our segments put in after rendering; None where it leaves any of it out."""
+        """One chat in the model's template, our segments put in after rendering.
+
+        None where it does not show each message once and in order.
+        """
         slots = [f"RAFT-SLOT-{place}-HERE" for place in range(len(chat))]
         messages: list[dict[str, Any]] = [
             {"role": role, "content": [{"type": "text", "text": slot}] if in_parts else slot}
             for (role, _), slot in zip(chat, slots, strict=True)
         ]
-        try:
-            rest = str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-        except (TemplateError, TypeError):
+        # Answers are short: a model that would think first is not to, where its template knows how to ask for that.
+        rest = str(
+            self.tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
+            )
+        )
+        if any(rest.count(slot) != 1 for slot in slots):
             return None
         segments: list[Segment] = []
         for (_, said), slot in zip(chat, slots, strict=True):
             before, found, rest = rest.partition(slot)
             if not found:
-                return None
+                return None  # in another order
             segments += [Segment(before, content=False), *said]
         return [*segments, Segment(rest, content=False)]
 

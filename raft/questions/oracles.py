@@ -117,7 +117,8 @@ def _clauses(text: str, sentence: Span, marks: regex.Pattern[str]) -> list[Span]
     source = Source(text)
     spans, start = [], sentence[0]
     for found in marks.finditer(text, *sentence):
-        parts = source.may_end(found.start()) and source.may_begin(found.end())
+        # Not in a range either: half of one would be found nowhere.
+        parts = source.may_end(found.start(), ranges=False) and source.may_begin(found.end(), ranges=False)
         if start < found.start() and found.end() < sentence[1] and parts:
             spans.append((start, found.start()))
             start = found.end()
@@ -140,10 +141,12 @@ def _words_around(text: str, within: Span, answer: Span) -> Span:
     source = Source(text)
     spare = max(0, QUOTE_CHARACTERS - (answer[1] - answer[0])) // 2
     start, end = max(within[0], answer[0] - spare), min(within[1], answer[1] + spare)
-    while start > within[0] and not (text[start - 1].isspace() and source.may_begin(start)):
+    while start > within[0] and not (text[start - 1].isspace() and source.may_begin(start, ranges=False)):
         start -= 1
-    while end < within[1] and not (text[end].isspace() and source.may_end(end)):
+    while end < within[1] and not (text[end].isspace() and source.may_end(end, ranges=False)):
         end += 1
+    while end > answer[1] and text[end - 1].isspace():
+        end -= 1
     return start, end
 
 

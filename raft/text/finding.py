@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache, partial
 import regex
 
 from raft.text.folding import fold
-from raft.text.sentences import Span
+from raft.text.sentences import Span, sentences
 from raft.text.tokens import FOOTNOTE, NUMBER_MARKS, TIMES, Kind, Token, compared, tokens, tokens_near
 from raft.text.words import is_unspaced, is_word
 
@@ -108,13 +108,13 @@ class Source:
                 yield start, end
             found = self._folded.find(needle, found + 1)
 
-    def may_begin(self, offset: int) -> bool:
-        """Whether a quote of whole words and numbers, with their signs, may begin here; the end of a range may."""
-        return self._parts(offset, self._around(offset), ranges=True)
+    def may_begin(self, offset: int, *, ranges: bool = True) -> bool:
+        """Whether a quote of whole words and numbers, with their signs, may begin here; ranges: or the end of one."""
+        return self._parts(offset, self._around(offset), ranges=ranges)
 
-    def may_end(self, offset: int) -> bool:
-        """Whether a quote of whole words and numbers, with their signs, may end here; the start of a range may."""
-        return self._parts(offset, self._around(offset), ends=True, ranges=True)
+    def may_end(self, offset: int, *, ranges: bool = True) -> bool:
+        """Whether a quote of whole words and numbers, with their signs, may end here; ranges: or the start of one."""
+        return self._parts(offset, self._around(offset), ends=True, ranges=ranges)
 
     def begins_words(self, offset: int) -> bool:
         """Whether a word, a number, or the sign of a number begins at this character, where a quote may begin."""
@@ -125,14 +125,19 @@ class Source:
         return says and self.may_begin(offset)
 
     def edges(self) -> tuple[list[int], list[int]]:
-        """Where words that `locate` finds may begin, and where they may end: at no blank, nor with a closing mark."""
+        """Where words that `locate` finds may begin, and where they may end.
+
+        At nothing that is not seen, nor with a closing mark unless a sentence begins with it.
+        """
         begins, ends = [], []
+        sentence_starts = {start for start, _ in sentences(self.text)}
         for place, letter in enumerate(self.text):
-            if letter.isspace():
+            if letter.isspace() or unicodedata.category(letter) == "Cf":
                 continue
-            if not _CLOSES.match(letter) and self._parts(place, self._around(place)):
+            opens = not _CLOSES.match(letter) or place in sentence_starts
+            if opens and self.may_begin(place, ranges=False):
                 begins.append(place)
-            if self._parts(place + 1, self._around(place + 1), ends=True):
+            if self.may_end(place + 1, ranges=False):
                 ends.append(place + 1)
         return begins, ends
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from raft.swap import sync, write_whole
 # What a kill may cost; more where writing takes so long that it would cost more than a twentieth of the time.
 _SECONDS, _SHARE = 60.0, 20
 _RECORD, _STEP, _ASIDE = "checkpoint.json", "step-", "partial"
+_STEP_FOLDER = re.compile(rf"{_STEP}(\d+)")
 
 
 @dataclass(frozen=True)
@@ -173,8 +175,8 @@ class Checkpoints:
         return {}
 
     def _steps(self) -> list[int]:
-        names = (path.name for path in self.folder.iterdir())
-        return sorted(int(name.removeprefix(_STEP)) for name in names if name.startswith(_STEP))
+        names = (_STEP_FOLDER.fullmatch(path.name) for path in self.folder.iterdir())
+        return sorted(int(name[1]) for name in names if name)
 
     def _remove(self, steps: list[int]) -> None:
         for step in steps:
@@ -191,7 +193,7 @@ class Checkpoints:
         except BlockingIOError as error:
             os.close(descriptor)
             raise ArtifactError(
-                f"{self.folder} is in use by another process that does the same work: wait until it has ended"
+                f"{self.folder} is in use by another tuning into the same folder: wait until it has ended"
             ) from error
         except OSError:
             pass  # a file system without locks

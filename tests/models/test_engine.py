@@ -11,8 +11,10 @@ import transformers
 
 from raft.models import engine
 from raft.models.engine import Engine, Row, can_run, looped
+from raft.models.forms import AnswerForm, Spelling
 from raft.models.generator import Decoding
-from raft.models.local import load_model
+from raft.models.local import LoadedModel, load_model
+from raft.prompts import ANSWER, Prompt
 
 CLOSING = [1]
 
@@ -26,6 +28,10 @@ def model(request: pytest.FixtureRequest, tiny_chat: Callable[[str], Path]) -> A
     return loaded
 
 
+def engine_of(loaded: LoadedModel) -> Engine:
+    return Engine(loaded.model, Spelling(loaded.codec.tokenizer, CLOSING))
+
+
 def prompts(count: int, start: int = 0) -> list[list[int]]:
     """Of different lengths, the first `start` tokens of all the same."""
     rng = Random(5)
@@ -33,14 +39,17 @@ def prompts(count: int, start: int = 0) -> list[list[int]]:
     return [common + [rng.randrange(5, 250) for _ in range(rng.randrange(1, 90))] for _ in range(count)]
 
 
-def alone(loaded: Any, prompt: list[int], most: int) -> list[int]:
+def alone(loaded: LoadedModel, prompt: list[int], most: int) -> list[int]:
     """What transformers' own greedy search writes to one prompt."""
     settings = transformers.GenerationConfig(max_new_tokens=most, do_sample=False, eos_token_id=CLOSING, pad_token_id=1)
     ids = torch.tensor([prompt])
     output = loaded.model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=settings)
     tokens = [token for token in output[0, len(prompt) :].tolist() if token not in CLOSING]
-    ends = (end - looped(tokens[:end]) for end in range(len(tokens)) if looped(tokens[:end]))
-    return tokens[: next(ends, len(tokens) - looped(tokens))]
+    has_letter = Spelling(loaded.codec.tokenizer, CLOSING).has_letter
+    ends = (
+        end - looped(tokens[:end], has_letter) for end in range(len(tokens) + 1) if looped(tokens[:end], has_letter)
+    )
+    return tokens[: next(ends, len(tokens))]
 
 
 @pytest.mark.parametrize("start", [0, 40])
@@ -52,7 +61,7 @@ def test_rows_that_come_and_go_are_written_as_each_is_alone(
     asked = prompts(30, start)
     rows = [Row(prompt) for prompt in asked]
     told: list[int] = []
-    Engine(model.model, CLOSING).write(rows, Decoding(24), told.append)
+    engine_of(model).write(rows, Decoding(24), told.append)
     assert sum(told) == len(rows) and len(told) > 3
     assert all(row.complete for row in rows)
     expected = [alone(model, prompt, 24) for prompt in asked]
@@ -67,7 +76,7 @@ def test_what_is_drawn_for_a_row_does_not_depend_on_the_others(model: Any) -> No
 
     def drawn(chosen: list[int]) -> list[list[int]]:
         rows = [Row(asked[n], draw=torch.Generator().manual_seed(n)) for n in chosen]
-        Engine(model.model, CLOSING).write(rows, decoding, lambda _: None)
+        engine_of(model).write(rows, decoding, lambda _: None)
         return [row.written for row in rows]
 
     together = drawn([0, 1, 2, 3, 4, 5])
@@ -78,7 +87,7 @@ def test_what_is_drawn_for_a_row_does_not_depend_on_the_others(model: Any) -> No
 def test_the_likelihood_is_that_of_the_tokens_that_were_written(model: Any) -> None:
     (prompt,) = prompts(1)
     row = Row(prompt)
-    Engine(model.model, CLOSING).write([row], Decoding(8, weigh=True), lambda _: None)
+    engine_of(model).write([row], Decoding(8, weigh=True), lambda _: None)
     with torch.inference_mode():
         logits = model.model(input_ids=torch.tensor([[*prompt, *row.written]])).logits[0, len(prompt) - 1 : -1]
     logs = logits.float().log_softmax(-1).gather(-1, torch.tensor(row.written)[:, None])[:, 0]
@@ -87,12 +96,12 @@ def test_the_likelihood_is_that_of_the_tokens_that_were_written(model: Any) -> N
 
 def test_a_row_may_stop_itself(model: Any) -> None:
     row = Row(prompts(1)[0], stop=lambda written: len(written) == 3)
-    Engine(model.model, CLOSING).write([row], Decoding(20), lambda _: None)
+    engine_of(model).write([row], Decoding(20), lambda _: None)
     assert len(row.written) == 3
 
 
 def test_nothing_to_write_is_written_at_once(model: Any) -> None:
-    Engine(model.model, CLOSING).write([], Decoding(5), lambda _: pytest.fail("there is nothing"))
+    engine_of(model).write([], Decoding(5), lambda _: pytest.fail("there is nothing"))
 
 
 @pytest.mark.parametrize(
@@ -112,16 +121,61 @@ def test_nothing_to_write_is_written_at_once(model: Any) -> None:
     ],
 )
 def test_a_loop_is_told_by_what_comes_three_times_over(written: list[int], again: int) -> None:
-    assert looped(written) == again
+    assert looped(written, lambda token: True) == again
 
 
-def test_a_loop_ends_a_row_with_one_round_of_it() -> None:
-    row = Row([5])
-    for token in [3, *[6, 7, 8, 9] * 9]:
-        if row.complete:
-            break
-        row.take(token, CLOSING, 100)
-    assert row.complete and row.written == [3, 6, 7, 8, 9]
+@pytest.mark.parametrize(("rounds", "again"), [(3, 0), (11, 0), (12, 44)])
+def test_a_run_without_letters_must_be_longer(rounds: int, again: int) -> None:
+    assert looped([5, 6, 7, 8] * rounds, lambda token: False) == again
+
+
+def test_a_loop_ends_a_row_with_one_round_of_it(model: Any) -> None:
+    tokenizer = model.codec.tokenizer
+    row, spelling = Row([5]), Spelling(tokenizer, CLOSING)
+    for token in tokenizer("so it is. it is. it is. it is. it is.", add_special_tokens=False)["input_ids"]:
+        if not row.complete:
+            row.take(token, spelling, 100)
+    assert row.complete and tokenizer.decode(row.written) == "so it is."
+
+
+@pytest.mark.parametrize("figure", ["1,000,000,000,000 dollars", "00:00:00:00:00:00", "1111-1111-1111-1111"])
+def test_figures_are_no_loops(model: Any, figure: str) -> None:
+    tokenizer = model.codec.tokenizer
+    row, spelling = Row([5]), Spelling(tokenizer, CLOSING)
+    for token in tokenizer(figure, add_special_tokens=False)["input_ids"]:
+        row.take(token, spelling, 100)
+    assert not row.complete and tokenizer.decode(row.written) == figure
+
+
+def test_the_likelihood_of_an_open_answer_counts_the_answer(model: Any) -> None:
+    tokenizer = model.codec.tokenizer
+    spelling = Spelling(tokenizer, CLOSING)
+    for stops in (False, True):
+        form = AnswerForm(spelling, Prompt((), ()), 90, stops_at_answer=stops)
+        row = Row([5], form=form)
+        for token in tokenizer(f"{ANSWER} 36", add_special_tokens=False)["input_ids"]:
+            row.logs.append(-1.0 if form.answered is None else -9.0)
+            row.take(token, spelling, 100)
+        mean = row.result.likelihood
+        assert mean == (-1.0 if stops else pytest.approx((-1.0 * len(ANSWER) - 9.0 * 3) / (len(ANSWER) + 3)))
+
+
+def test_what_ends_at_once_has_the_likelihood_of_its_end(model: Any) -> None:
+    row = Row(prompts(1)[0])
+    engine = Engine(model.model, Spelling(model.codec.tokenizer, list(range(len(model.codec.tokenizer)))))
+    engine.write([row], Decoding(5, weigh=True), lambda _: None)
+    assert row.written == [] and row.result.likelihood is not None and row.result.likelihood < 0
+
+
+def test_a_complete_row_never_passes_the_last_position_of_its_model(tiny_chat: Callable[[str], Path]) -> None:
+    loaded = load_model(str(tiny_chat("gpt2")), torch.float32)
+    config = transformers.GPT2Config(**{**loaded.model.config.to_dict(), "n_positions": 80})
+    torch.manual_seed(0)
+    small = transformers.GPT2LMHeadModel(config).eval()
+    # One row ends at once and waits in the batch while the others write to the last position.
+    rows = [Row([7] * 60, stop=lambda written: len(written) == 1), *(Row([9, n] * 30) for n in range(5, 12))]
+    Engine(small, Spelling(loaded.codec.tokenizer, [])).write(rows, Decoding(20), lambda _: None)
+    assert len(rows[0].written) == 1 and all(row.complete for row in rows)
 
 
 def test_models_that_forget_or_read_both_ways_are_left_to_transformers(tiny_chat: Callable[[str], Path]) -> None:
@@ -136,3 +190,9 @@ def test_models_that_forget_or_read_both_ways_are_left_to_transformers(tiny_chat
         sliding_window=8,
     )
     assert not can_run(transformers.MistralForCausalLM(config))
+    size = {"vocab_size": 64, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2}
+    rwkv = transformers.RwkvConfig(**size, attention_hidden_size=16)
+    assert not can_run(transformers.RwkvForCausalLM(rwkv))
+    heads = {"num_attention_heads": 1, "num_key_value_heads": 1}
+    rope = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10_000.0}
+    assert not can_run(transformers.LlamaForCausalLM(transformers.LlamaConfig(**size, **heads, rope_parameters=rope)))

@@ -15,7 +15,7 @@ from raft.models.forms import AnswerForm, Spelling
 from raft.models.pieces import Pieces
 from raft.models.tokens import encode_segments
 from raft.outputs import parse_answer
-from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE, Prompt, PromptStyle, Segment, passages_prompt
+from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE, PromptStyle, Segment, passages_prompt
 from raft.types import ShownPassage
 
 TEXTS = [
@@ -79,10 +79,13 @@ def test_a_quote_under_way_when_room_runs_out_is_closed_and_an_answer_follows(se
     assert len(written) <= 110
 
 
-def test_an_output_that_would_end_without_an_answer_begins_it() -> None:
-    for stops in (True, False):
-        prompt = Prompt((), ())
+def test_an_output_that_owes_an_answer_begins_it_where_it_would_end() -> None:
+    begun = encode_segments(BYTES, [Segment(f"[1] {BEGIN_QUOTE} The Merrow {END_QUOTE}", content=True)])
+    for stops, said in ((True, []), (False, begun)):
+        prompt = passages_prompt("Which?", PASSAGES, PromptStyle.CHAT)
         form = AnswerForm(Spelling(BYTES, [END]), prompt, 90, stops_at_answer=stops)
+        for token in said:
+            form.advance(token)
         written = []
         for _ in range(len(ANSWER)):
             scores = torch.zeros(len(BYTES)).index_fill(0, torch.tensor([END]), 1.0)
@@ -90,10 +93,92 @@ def test_an_output_that_would_end_without_an_answer_begins_it() -> None:
             written.append(int(scores.argmax()))
             form.advance(written[-1])
         assert BYTES.decode(written) == ANSWER
-        assert form.answered == len(ANSWER)
-        free = torch.zeros(len(BYTES))
-        form.hold(free)
-        assert bool(free.isfinite().all()) != stops and free[END] == 0
+        assert form.answered == len(said) + len(ANSWER)
+        # Only what ends it may follow where somebody else gives the answer, and else anything but that.
+        scores = torch.zeros(len(BYTES))
+        form.hold(scores)
+        assert (scores[END] == 0) == stops and (scores[END + 1] == 0) != stops
+
+
+def form_behind(begun: str, passage: str, tokenizer: PreTrainedTokenizerBase = BYTES, room: int = 120) -> AnswerForm:
+    """A form to which this was written, of a prompt with one passage."""
+    prompt = passages_prompt("Which?", [ShownPassage("0", "d", "", passage, False)], PromptStyle.CHAT)
+    form = AnswerForm(Spelling(tokenizer, [END]), prompt, room, stops_at_answer=False)
+    for token in encode_segments(tokenizer, [Segment(begun, content=True)]):
+        form.advance(token)
+    return form
+
+
+def test_what_has_no_quote_may_end_without_a_mark_and_what_has_one_may_not() -> None:
+    for begun, may_end in (("36 bar.", True), (f"[1] {BEGIN_QUOTE} 36 bar {END_QUOTE} ", False)):
+        form = form_behind(begun, "It stops at 36 bar")
+        scores = torch.zeros(len(BYTES)).index_fill(0, torch.tensor([END]), 1.0)
+        form.hold(scores)
+        assert (int(scores.argmax()) == END) == may_end
+
+
+def test_something_follows_the_mark() -> None:
+    form = form_behind(f"{ANSWER} ", "It stops at 36 bar")
+    scores = torch.zeros(len(BYTES))
+    form.hold(scores)
+    assert scores[END] == -torch.inf
+    form.advance(encode_segments(BYTES, [Segment("3", content=True)])[0])
+    scores = torch.zeros(len(BYTES))
+    form.hold(scores)
+    assert scores[END] == 0
+
+
+@pytest.mark.parametrize(
+    "passage",
+    [",", "]\n\u2028", "h" * 400, "\N{ZERO WIDTH JOINER}", "\ufeff"],
+    ids=["mark", "end", "long", "joiner", "bom"],
+)
+@pytest.mark.parametrize("liked", [" ", "h", "\n"])
+def test_a_quote_that_cannot_be_closed_is_left_for_the_answer(passage: str, liked: str) -> None:
+    form = form_behind(f"[1] {BEGIN_QUOTE}", passage)
+    (favourite,) = encode_segments(BYTES, [Segment(liked, content=True)])
+    written = []
+    while form.answered is None and len(written) < 120:
+        scores = torch.zeros(len(BYTES)).index_fill(0, torch.tensor([favourite]), 1.0)
+        form.hold(scores)
+        written.append(int(scores.argmax()))
+        form.advance(written[-1])
+    assert BYTES.decode(written).endswith(ANSWER)
+
+
+def test_a_word_that_the_vocabulary_cannot_spell_ends_a_quote() -> None:
+    decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.Fuse()])
+    letters = [*"abcdefghijklmnopqrstuvwxyzZ#_[]<>:0123456789ANSWERQUTION", "\u2581"]
+    tokenizer = vocabulary(list(dict.fromkeys(letters)), decoder, splits=False)
+    pieces = Pieces.of(tokenizer)
+    assert pieces is not None
+    form = AnswerForm(
+        Spelling(tokenizer, [END]),
+        passages_prompt("Which?", [ShownPassage("0", "d", "", "Zürich", False)], PromptStyle.CHAT),
+        120,
+        stops_at_answer=False,
+    )
+    ids = {pieces.written(token): token for token in range(2, len(tokenizer))}
+    for letter in f"[1]{BEGIN_QUOTE}":
+        form.advance(ids[letter.encode()])
+    said = ""
+    for _ in range(1 + len(ANSWER)):
+        scores = torch.zeros(len(tokenizer))
+        form.hold(scores)
+        token = int(scores.argmax())
+        said += pieces.written(token).decode()
+        form.advance(token)
+    assert said == "Z" + ANSWER
+
+
+def test_a_sentence_that_begins_with_a_mark_may_be_quoted() -> None:
+    for text in (".NET 8 is asked for. It is old.", "\u201990s pumps leak.", "\u00bbHalt\u00ab hei\u00dft es."):
+        form = form_behind(f"[1] {BEGIN_QUOTE}", text)
+        for token in encode_segments(BYTES, [Segment(text[:6], content=True)]):
+            scores = torch.zeros(len(BYTES))
+            form.hold(scores)
+            assert scores[token] == 0
+            form.advance(token)
 
 
 def test_numbers_of_passages_that_are_not_shown_cannot_be_written() -> None:
@@ -155,5 +240,4 @@ def test_random_weights_quote_word_for_word(kind: str, tiny_chat: Callable[[str]
     prompts = [passages_prompt(f"Is it {n}?", PASSAGES, model.style) for n in range(4)]
     for one in model.generate(prompts, Decoding(max_new_tokens=160)):
         parsed = parse_answer(one.text)
-        assert parsed.marked
         assert not check_citations(parsed, PASSAGES).unverified

@@ -151,14 +151,25 @@ def test_a_template_that_takes_chats_in_another_form_loses_none_of_it(llama: Pat
     assert text.endswith(f"{parts[-1]}</s><|assistant|>Answer:")
 
 
-@pytest.mark.parametrize(("text", "ended"), [("", False), ("\n \n", False), ("\n 36 bar", False), ("\n36\n", True)])
+@pytest.mark.parametrize(
+    ("text", "ended"),
+    [
+        ("", False),
+        ("\n \n", False),
+        ("\n 36 bar", False),
+        ("\n36\n", True),
+        ("**Answer:**\n", False),
+        ("**Answer:**\n36", False),
+        ("The answer is:\n36\n", True),
+    ],
+)
 def test_a_line_has_ended_behind_its_words(llama: Path, text: str, ended: bool) -> None:
     codec = chat(llama)
     assert codec.line_ended(codec.tokenizer(text, add_special_tokens=False)["input_ids"]) is ended
 
 
 def test_a_template_that_shows_no_message_is_an_error_in_one_line(llama: Path) -> None:
-    with pytest.raises(ModelError, match="leaves out the message that it is given") as caught:
+    with pytest.raises(ModelError, match="does not show each message once") as caught:
         chat(llama, "<|user|>hello</s><|assistant|>").prompt_ids(worked("Why?"))
     assert "\n" not in str(caught.value)
 

@@ -11,6 +11,7 @@ from raft.questions.oracles import (
     right_passages,
     says_answer,
 )
+from raft.text import Source
 from raft.types import Document, Passage, Question
 
 
@@ -192,3 +193,17 @@ def test_a_long_sentence_without_clauses_is_cut_to_whole_words_around_the_answer
         "bar",
         *["omega"] * text[start:end].count("omega"),
     ]
+
+
+@pytest.mark.parametrize("dash", ["-", "\u2013", "\u2014"])
+def test_a_range_is_not_cut_where_a_dash_would_part_clauses(dash: str) -> None:
+    text = (
+        f"{'The keeper of the pier writes down each hour of the watch ' * 3}that pump runs at 10 {dash} 20 bar in the "
+        f"winter {'and is shut by whoever holds the key of the valve house ' * 3}when Olga Brandt rings."
+    )
+    for answer in ("20 bar", f"10 {dash} 20 bar", "Olga Brandt"):
+        evidence = find_evidence(text, "?", [answer])
+        assert evidence is not None
+        start, end = quote_span(text, evidence)
+        assert Source(text).locate(text[start:end]) is not None
+        assert text[start:end] == text[start:end].strip()

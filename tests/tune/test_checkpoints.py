@@ -93,9 +93,9 @@ def test_another_process_is_refused_while_one_writes(taken_up: Callable[[], Chec
     with taken_up() as new, taken_up() as other:
         new.newest("work"), other.newest("work")
         new.write(1, 0, {}, filling("x"))
-        with pytest.raises(ArtifactError, match="in use by another process"):
+        with pytest.raises(ArtifactError, match="in use by another tuning"):
             other.write(1, 0, {}, filling("y"))
-        with pytest.raises(ArtifactError, match="in use by another process"):
+        with pytest.raises(ArtifactError, match="in use by another tuning"):
             other.newest("work")
         other.finish()
     with taken_up() as later:
