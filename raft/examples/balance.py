@@ -29,6 +29,7 @@ class Facet(StrEnum):
     QUESTION = "question kind"
     ANSWER = "answer type"
     LABEL = "label"
+    PLACE = "answer place"
 
 
 SURPLUS: Mapping[Facet, Reason] = {
@@ -36,6 +37,7 @@ SURPLUS: Mapping[Facet, Reason] = {
     Facet.QUESTION: Reason.SURPLUS_OF_QUESTION,
     Facet.ANSWER: Reason.SURPLUS_OF_ANSWER,
     Facet.LABEL: Reason.SURPLUS_OF_LABEL,
+    Facet.PLACE: Reason.SURPLUS_OF_PLACE,
 }
 
 
@@ -59,7 +61,7 @@ class Balance:
 
 
 def measure_balance(rows: Sequence[Example]) -> Balance:
-    """Count the rows by document, question word, type of answer and, where the questions are closed, label."""
+    """Count the rows by document, question word, type and place of the answer and, if questions are closed, label."""
     classes: dict[Facet, dict[str, int]] = {}
     for facet, of_row in _classes(rows).items():
         counts = Counter(name for name in of_row if name)
@@ -114,6 +116,7 @@ def _classes(rows: Sequence[Example]) -> dict[Facet, list[str]]:
         # Labels first: they are fewest, and what is dropped for them counts for the others too.
         Facet.LABEL: labels,
         Facet.ANSWER: [_answer_type(row) for row in rows],
+        Facet.PLACE: [_answer_place(row) for row in rows],
         Facet.QUESTION: [question_word(row.question) for row in rows],
         Facet.DOCUMENT: [next(iter(row.document_ids), "") for row in rows],
     }
@@ -126,6 +129,25 @@ def _labels(rows: Sequence[Example]) -> list[str]:
     if 2 <= len(given) <= _MOST_LABELS and given.total() >= _ROWS_PER_LABEL * len(given):
         return first
     return [next((v for v in map(normalise_answer, row.answers) if v in VERDICTS), "") for row in rows]
+
+
+def _answer_place(row: Example) -> str:
+    """Where in its quote the answer stands: a model that finds most of them in one place learns the place."""
+    for quote in row.quotes:
+        if row.answer and row.answer in quote.text:
+            before, _, after = quote.text.partition(row.answer)
+            # An article or a bullet before it is no other place.
+            first, last = len(before.split()) <= 1, not after.strip(".!?\"'\u201d\u2019)*_ ")
+            return (
+                "all of its sentence"
+                if first and last
+                else "first words"
+                if first
+                else "last words"
+                if last
+                else "amid"
+            )
+    return ""
 
 
 def _answer_type(row: Example) -> str:

@@ -60,6 +60,7 @@ class Reason(StrEnum):
     SURPLUS_OF_QUESTION = "surplus: too many rows of its kind of question"
     SURPLUS_OF_ANSWER = "surplus: too many rows of its type of answer"
     SURPLUS_OF_LABEL = "surplus: too many rows of its label"
+    SURPLUS_OF_PLACE = "surplus: too many rows whose answer stands in the same place of its sentence"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """How rows are spread is counted, told where one class has too much, and evened on request."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from raft.examples.balance import SURPLUS, Facet, measure_balance, rebalance
 from raft.examples.composing import Reason
-from raft.types import Example, ExampleKind
+from raft.types import Example, ExampleKind, Quote
 
 
 def row(number: int, question: str = "What?", answer: str = "the pump", document: str = "d") -> Example:
@@ -115,6 +116,36 @@ def test_after_rebalancing_no_class_has_more_than_its_share_and_something_is_lef
         # So few classes cannot have less than equal shares, and a row is a whole one.
         fair = max(share, 1 / len(counts))
         assert len(counts) == 1 or max(counts.values()) <= max(1, fair * sum(counts.values()) + 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("answer", "place"),
+    [
+        ("Magda Brey", "first words"),
+        ("lists", "amid"),
+        ("a yearly report", "last words"),
+        ("Magda Brey lists all approvers in a yearly report.", "all of its sentence"),
+        ("Olga", ""),
+    ],
+)
+def test_answers_are_counted_by_their_place_in_the_quote(answer: str, place: str) -> None:
+    quote = Quote("p", 0, 50, "Magda Brey lists all approvers in a yearly report.")
+    one = replace(row(0, answer=answer), quotes=(quote,))
+    assert classes([one], Facet.PLACE) == ({place: 1} if place else {})
+
+
+def test_answers_that_all_begin_their_sentence_are_told() -> None:
+    quotes = [Quote("p", 0, 20, f"Magda Brey rings {n}."[:20]) for n in range(12)]
+    rows = [
+        replace(
+            row(n, document=f"d{n}", question=f"{['Who', 'When', 'Where', 'What', 'Which'][n % 5]} rings {n}?"),
+            quotes=(quote,),
+        )
+        for n, quote in enumerate(quotes)
+    ]
+    rows = [replace(one, answer="Magda Brey" if n < 9 else "rings") for n, one in enumerate(rows)]
+    (told,) = [line for line in measure_balance(rows).warnings(0.5) if "place" in line]
+    assert told == "9 of 12 training rows have the answer place 'first words': more than 50%"
 
 
 def test_a_facet_of_few_rows_is_neither_told_nor_evened() -> None:
