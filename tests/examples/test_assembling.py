@@ -239,7 +239,7 @@ def test_a_teacher_that_writes_no_target_leaves_no_row_and_its_path_is_recorded_
     asked = questions.read_text().splitlines()[0]
     (tmp_path / "one.jsonl").write_text(asked + "\n")
     teacher = ExampleSettings(num_distractors=0, targets=str(tiny_chat("llama")), **TRAIN_ONLY)
-    with pytest.raises(InputError, match=r"of 1 candidates \(1 x the reader gives another answer"):
+    with pytest.raises(InputError, match=r"of 1 candidates \(1 x not in the form that was asked for"):
         generate_examples(notes_index, tmp_path / "out", tmp_path / "one.jsonl", teacher)
     assert public_settings(teacher)["targets"] == "llama"
 
