@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from raft.answering.wording import MOST_QUESTIONS
 from raft.artifacts import read_jsonl
 from raft.progress import DetailedAdvance, Progress
+from raft.prompts import PromptVariant
 from raft.recipe import Recipe, Targets, TuningMethod
 from raft.types import VARIANTS
 
@@ -95,7 +97,7 @@ def expected_costs(examples: Path, variants: Sequence[str], questions: int, reci
     asked = {name: (shown if VARIANTS[name][0] is TuningMethod.RAFT else _INSTRUCTION) for name in variants}
     says = {name: (target if VARIANTS[name][1] is Targets.REASONED else answer) for name in variants}
     tuned = {f"models/{name}": 2 * len(rows) * (asked[name] + says[name]) for name in variants}
-    costs = {"prompts": 4 * min(60, held) * (shown + 8 * answer)}
+    costs = {"prompts": len(PromptVariant) * min(MOST_QUESTIONS, held) * (shown + 8 * answer)}
     costs |= {name: recipe.tune.num_train_epochs * cost for name, cost in tuned.items()}
     # An arm of each model, and those of the untuned one and of plain fine-tuning with passages.
     arms = [*((asked[name], says[name]) for name in variants), (_INSTRUCTION, answer), *[(shown, answer)] * 2]

@@ -15,6 +15,8 @@ from raft.prompts import PromptStyle, PromptVariant
 
 # The folder beside an index in which `raft run` leaves its choice, and the file in it.
 PROMPTS, CHOICE = "prompts", "prompts.json"
+# Validation questions: enough to tell a prompt that suits a model from one that does not, in a minute or two.
+MOST_QUESTIONS = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 from raft.answering.cases import Case
 from raft.answering.noting import Models, Noted
 from raft.answering.respondent import Respondent
-from raft.answering.wording import CHOICE, PromptChoice, TriedPrompt, variants_of
+from raft.answering.wording import CHOICE, MOST_QUESTIONS, PromptChoice, TriedPrompt, variants_of
 from raft.artifacts import (
     Ledger,
     Stage,
@@ -38,9 +38,6 @@ from raft.prompts import PromptStyle, PromptVariant, closed_book_prompt, passage
 from raft.recipe import AnswerSettings
 from raft.types import Passage, Prediction, Question
 
-# Enough to tell a prompt that suits a model from one that does not, in a minute or two.
-_MOST_QUESTIONS = 60
-
 
 @dataclass(frozen=True, slots=True)
 class PromptTrial:
@@ -60,7 +57,7 @@ class PromptTrial:
     def settings(self) -> dict[str, Any]:
         """The settings as the manifest holds them."""
         said = self.answer.model_dump(mode="json", exclude={"prompt"})
-        return {**said, "base_model": public_name(self.base_model), "questions": _MOST_QUESTIONS, "seed": self.seed}
+        return {**said, "base_model": public_name(self.base_model), "questions": MOST_QUESTIONS, "seed": self.seed}
 
     def inputs(self) -> dict[str, str]:
         """The digests of all that goes in. Raises ArtifactError for folders that do not fit together."""
@@ -131,7 +128,7 @@ def _validation(path: Path, seed: int) -> tuple[list[Question], Ledger]:
         else:
             documents = tuple(row["document_ids"])
             found[row["question_id"]] = Question(row["question_id"], row["question"], tuple(row["answers"]), documents)
-    drawn = set(Random(seed).sample(sorted(found), min(_MOST_QUESTIONS, len(found))))
+    drawn = set(Random(seed).sample(sorted(found), min(MOST_QUESTIONS, len(found))))
     if len(drawn) < len(found):
         rejected["not drawn"] = len(found) - len(drawn)
     return [one for id_, one in found.items() if id_ in drawn], Ledger(len(rows), len(drawn), dict(rejected))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
 
 import torch
@@ -119,10 +119,14 @@ class Spelling:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, closing: Sequence[int]) -> None:
         """closing: the tokens that end an output."""
         self._tokenizer, self.closing = tokenizer, list(closing)
-        self.pieces = Pieces.of(tokenizer)
         self.mark = encode_segments(tokenizer, [Segment(ANSWER, content=False)])
 
-    @property
+    @cached_property
+    def pieces(self) -> Pieces | None:
+        """What its tokens write, where that can be known. Made when needed: a vocabulary is long."""
+        return Pieces.of(self._tokenizer)
+
+    @cached_property
     def can_mark(self) -> bool:
         """Whether it can spell the mark of an answer: that of T5 has no such brackets."""
         return ANSWER in str(self._tokenizer.decode(self.mark))

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from listening import Listener
 
+from raft.answering.wording import MOST_QUESTIONS
 from raft.artifacts import Ledger, Stage, read_jsonl, read_manifest, write_jsonl, writing
 from raft.errors import ArtifactError, InputError, TooLongError
 from raft.evaluate import Loaders, PromptTrial, choose_prompt, evaluate, evaluation_fingerprint, trial_fingerprint
-from raft.evaluate.choosing import _MOST_QUESTIONS
 from raft.models.generator import Generation
 from raft.prompts import PromptStyle, PromptVariant
 from raft.recipe import AnswerSettings
@@ -130,8 +130,8 @@ def test_of_many_questions_some_are_drawn_by_the_seed(world: Any, trial: PromptT
     drawn = []
     for seed in (0, 0, 1):
         out = tmp_path / f"prompts {len(drawn)}"
-        assert chosen(world, replace(many, seed=seed), ChatModel(), out).questions == _MOST_QUESTIONS
-        drawn.append([row["question_id"] for _, row in read_jsonl(out / "predictions.jsonl")][:_MOST_QUESTIONS])
+        assert chosen(world, replace(many, seed=seed), ChatModel(), out).questions == MOST_QUESTIONS
+        drawn.append([row["question_id"] for _, row in read_jsonl(out / "predictions.jsonl")][:MOST_QUESTIONS])
     assert drawn[0] == drawn[1] != drawn[2]
     assert drawn[0] == sorted(drawn[0], key=lambda id_: int(id_[1:]))
 
