@@ -18,6 +18,8 @@ from raft.types import Example, ExampleKind
 _MOST_LABELS, _ROWS_PER_LABEL = 10, 5
 # Of fewer rows any class may hold most by chance: nothing is told or dropped.
 _FEWEST_ROWS = 10
+# Not one place but many: however many answers stand there, none of these places is learnt.
+_AMID = "amid"
 # A name begins each of its words with a capital, small words within it aside.
 _NAME = re.compile(r"\W*[A-Z\u00c0-\u00de][\w'.-]*(?:\s+(?:of|the|de|von|van|and|[A-Z\u00c0-\u00de0-9][\w'.-]*))*\W*")
 
@@ -54,8 +56,11 @@ class Balance:
         """
         lines = []
         for facet, counts in self.classes.items():
-            total, (largest, count) = sum(counts.values()), next(iter(counts.items()))
-            if total >= _FEWEST_ROWS and len(counts) > 1 and count > _most(counts, share):
+            total = sum(counts.values())
+            if total < _FEWEST_ROWS or len(counts) < 2:
+                continue
+            largest, count = _largest(facet, counts)
+            if count > _most(facet, counts, share):
                 lines.append(f"{count} of {total} training rows have the {facet} '{largest}': more than {share:.0%}")
         return lines
 
@@ -84,8 +89,8 @@ def rebalance(rows: Sequence[Example], share: float, rng: Random) -> dict[str, R
             counts = Counter(of_row[row] for row in left if of_row[row])
             if len(counts) < 2:
                 continue
-            largest, count = min(counts.items(), key=lambda item: (-item[1], item[0]))
-            if count > _most(counts, share):
+            largest, count = _largest(facet, counts)
+            if count > _most(facet, counts, share):
                 of_class = [row for row in left if of_row[row] == largest]
                 allowed = max(1, min(count - 1, _allowed(counts.total() - count, len(counts), share)))
                 gone = set(rng.sample(of_class, count - allowed))
@@ -96,10 +101,16 @@ def rebalance(rows: Sequence[Example], share: float, rng: Random) -> dict[str, R
             return dropped
 
 
-def _most(counts: Mapping[str, int], share: float) -> int:
+def _largest(facet: Facet, counts: Mapping[str, int]) -> tuple[str, int]:
+    """The class with the most rows, and how many these are."""
+    left_out = _AMID if facet is Facet.PLACE else None
+    return min(((name, count) for name, count in counts.items() if name != left_out), key=lambda one: (-one[1], one[0]))
+
+
+def _most(facet: Facet, counts: Mapping[str, int], share: float) -> int:
     """The most rows that one of these classes may have, of as many as there are."""
-    total, most = sum(counts.values()), max(counts.values())
-    return max(1, _allowed(total - most, len(counts), share))
+    others = sum(counts.values()) - _largest(facet, counts)[1]
+    return max(1, _allowed(others, len(counts), share))
 
 
 def _allowed(others: int, classes: int, share: float) -> int:
@@ -145,7 +156,7 @@ def _answer_place(row: Example) -> str:
                 if first
                 else "last words"
                 if last
-                else "amid"
+                else _AMID
             )
     return ""
 

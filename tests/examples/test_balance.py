@@ -134,7 +134,8 @@ def test_answers_are_counted_by_their_place_in_the_quote(answer: str, place: str
     assert classes([one], Facet.PLACE) == ({place: 1} if place else {})
 
 
-def test_answers_that_all_begin_their_sentence_are_told() -> None:
+def with_answers_in_front(count: int) -> list[Example]:
+    """Twelve rows, of which so many have the first words of their quote for an answer, and the others words amid it."""
     quotes = [Quote("p", 0, 20, f"Magda Brey rings {n}."[:20]) for n in range(12)]
     rows = [
         replace(
@@ -143,9 +144,21 @@ def test_answers_that_all_begin_their_sentence_are_told() -> None:
         )
         for n, quote in enumerate(quotes)
     ]
-    rows = [replace(one, answer="Magda Brey" if n < 9 else "rings") for n, one in enumerate(rows)]
+    return [replace(one, answer="Magda Brey" if n < count else "rings") for n, one in enumerate(rows)]
+
+
+def test_answers_that_all_begin_their_sentence_are_told_and_evened() -> None:
+    rows = with_answers_in_front(9)
     (told,) = [line for line in measure_balance(rows).warnings(0.5) if "place" in line]
+    assert list(rebalance(rows, 0.5, Random(0)).values()) == [Reason.SURPLUS_OF_PLACE] * 6
     assert told == "9 of 12 training rows have the answer place 'first words': more than 50%"
+
+
+def test_answers_amid_their_sentences_stand_in_many_places_and_are_no_surplus() -> None:
+    rows = with_answers_in_front(3)
+    assert measure_balance(rows).classes[Facet.PLACE] == {"amid": 9, "first words": 3}
+    assert not [line for line in measure_balance(rows).warnings(0.5) if "place" in line]
+    assert not rebalance(rows, 0.5, Random(0))
 
 
 def test_a_facet_of_few_rows_is_neither_told_nor_evened() -> None:
