@@ -72,20 +72,24 @@ class WholeRun:
         cost, now = self._costs.get(self._stage, 0.0), self._now()
         if not cost or not later:
             return None
+        rates: list[float] = []
+        here = 0.0
         if self._done:
-            rate = self._spent / self._done
-        elif share >= _ENOUGH:
-            # As if this task were all of its stage.
-            rate = ((task_began - self._began) + (now - task_began) / share) / cost
-        else:
-            return None
-        return max(0.0, rate * cost - (now - self._began)) + rate * later
+            rates.append(self._spent / self._done)
+            here = rates[0] * cost - (now - self._began)
+        if share >= _ENOUGH:
+            # As if this task were all of its stage. A slower pace than so far is believed at once, a faster one only
+            # when the stage is done: there may be other tasks in it.
+            took = now - task_began
+            rates.append((task_began - self._began + took / share) / cost)
+            here = max(here, took * (1 - share) / share)
+        return max(0.0, here) + max(rates) * later if rates else None
 
 
 def expected_costs(examples: Path, variants: Sequence[str], questions: int, recipe: Recipe) -> dict[str, float]:
     """What the stages after `raft generate` cost, in characters that the model reads.
 
-    A rough sum: to learn a character costs twice as much as to read it, and to write one, alone, eight times.
+    A rough sum: to learn a character costs three times as much as to read it, and to write one, alone, eight times.
     """
     rows = [row for _, row in read_jsonl(examples / "train.jsonl")]
     held = sum(1 for _ in read_jsonl(examples / "validation.jsonl"))
@@ -96,7 +100,7 @@ def expected_costs(examples: Path, variants: Sequence[str], questions: int, reci
     answer = sum(len(row["answer"]) for row in rows) / len(rows)
     asked = {name: (shown if VARIANTS[name][0] is TuningMethod.RAFT else _INSTRUCTION) for name in variants}
     says = {name: (target if VARIANTS[name][1] is Targets.REASONED else answer) for name in variants}
-    tuned = {f"models/{name}": 2 * len(rows) * (asked[name] + says[name]) for name in variants}
+    tuned = {f"models/{name}": 3 * len(rows) * (asked[name] + says[name]) for name in variants}
     costs = {"prompts": len(PromptVariant) * min(MOST_QUESTIONS, held) * (shown + 8 * answer)}
     costs |= {name: recipe.tune.num_train_epochs * cost for name, cost in tuned.items()}
     # An arm of each model, and those of the untuned one and of plain fine-tuning with passages.

@@ -46,6 +46,22 @@ def test_the_first_stage_tells_by_its_own_pace_and_later_ones_by_what_came_befor
     assert inner.details == ["whole run: about 25 min left"]
 
 
+def test_a_stage_that_is_slower_than_those_before_is_believed_when_it_tells_so() -> None:
+    inner = Watched()
+    run = WholeRun(inner, lambda: inner.time)
+    run.plan({"prompts": 10.0, "models/raft": 30.0, "evaluation": 60.0})
+    with run.stage("prompts"):
+        inner.time = 10.0
+    with run.stage("models/raft"), run.task("tune raft", 100) as advance:
+        inner.time = 12.0
+        advance(1)
+        inner.time = 40.0
+        advance(9)
+    # At first the pace of the prompts: 1 s for each unit, 28 s for the rest of this stage. Then a tenth in 30 s: 270 s
+    # of this stage are left, and at 10 s for each unit 600 s of the next.
+    assert inner.details == ["whole run: about 90 s left", "whole run: about 14 min left"]
+
+
 def test_nothing_is_told_of_the_last_stage_nor_of_stages_that_nobody_expects() -> None:
     inner = Watched()
     run = WholeRun(inner, lambda: inner.time)

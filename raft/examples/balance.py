@@ -150,13 +150,7 @@ def _answer_place(row: Example) -> str:
             # An article or a bullet before it is no other place.
             first, last = len(before.split()) <= 1, not after.strip(".!?\"'\u201d\u2019)*_ ")
             return (
-                "all of its sentence"
-                if first and last
-                else "first words"
-                if first
-                else "last words"
-                if last
-                else _AMID
+                "all of its sentence" if first and last else "first words" if first else "last words" if last else _AMID
             )
     return ""
 
