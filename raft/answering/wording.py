@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from raft.artifacts import MANIFEST, Stage, verified
+from raft.artifacts import Stage, stage_of, verified
 from raft.errors import ArtifactError, InputError, ModelError
 from raft.models.weights import MINI, is_endpoint, public_name, weights_fingerprint
 from raft.prompts import PromptStyle, PromptVariant
@@ -121,34 +121,30 @@ def find_choice(
     """The choice for this index and this untuned model: in the folder asked for, else in one beside the index.
 
     weights: the fingerprint of the model's, where that is known; of a large model it takes a while. Raises
-    ArtifactError where the folder asked for holds no such choice; one that nobody asked for is then left alone.
+    ArtifactError where a choice is damaged, or the folder asked for holds none for this index and this model; one that
+    nobody asked for is then left alone.
     """
     folder = asked or index_dir.absolute().parent / PROMPTS
-    if asked is None and (model == MINI or not (folder / MANIFEST).is_file()):
+    if asked is None and (model == MINI or stage_of(folder) is not Stage.PROMPTS):
         return None
-    try:
-        return _read(folder, index_digest, model, weights or weights_fingerprint(model))
-    except ArtifactError:
-        if asked is not None:
-            raise
-        return None
-
-
-def _read(folder: Path, index_digest: str, model: str, weights: str) -> FoundChoice:
     manifest = verified(folder, Stage.PROMPTS)
     try:
         choice = _CHOICE.validate_json((folder / CHOICE).read_bytes())
     except (OSError, ValidationError) as error:
         reason = " ".join(str(error).split())
         raise ArtifactError(f"{folder / CHOICE} names no prompt ({reason}): run `raft run` again") from error
+    weights = weights or weights_fingerprint(model)
     if manifest.inputs["index"] != index_digest:
-        raise ArtifactError(
-            f"{folder} was made for index {manifest.inputs['index'][:8]}, but this index is {index_digest[:8]}: give "
-            "the prompts that were chosen for it, or leave out --prompts"
+        made_for = f"for index {manifest.inputs['index'][:8]}, but this index is {index_digest[:8]}"
+    elif manifest.inputs["base model"] != weights:
+        made_for = (
+            f"for {choice.base_model} ({manifest.inputs['base model'][:8]}), but the untuned model is "
+            f"{public_name(model)} ({weights[:8]})"
         )
-    if manifest.inputs["base model"] != weights:
-        raise ArtifactError(
-            f"{folder} was made for {choice.base_model} ({manifest.inputs['base model'][:8]}), but the untuned model "
-            f"is {public_name(model)} ({weights[:8]}): give the prompts that were chosen for it, or leave out --prompts"
-        )
-    return FoundChoice(choice, folder, manifest.digest)
+    else:
+        return FoundChoice(choice, folder, manifest.digest)
+    if asked is None:
+        return None
+    raise ArtifactError(
+        f"{folder} was made {made_for}: give the prompts that were chosen for it, or leave out --prompts"
+    )

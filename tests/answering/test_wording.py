@@ -101,20 +101,32 @@ def test_a_choice_beside_the_index_is_found(tmp_path: Path, llama: str) -> None:
     assert find_choice(None, tmp_path / "index", INDEX, "mini") is None
 
 
-def test_a_choice_for_another_index_or_model_or_a_damaged_one_counts_only_where_it_is_asked_for(
+def test_a_choice_for_another_index_or_model_counts_only_where_it_is_asked_for(
     tmp_path: Path, llama: str, tiny_chat: Callable[[str], Path]
 ) -> None:
-    other, spoilt = kept(tmp_path / "a" / "prompts", llama, "3" * 64), kept(tmp_path / "c" / "prompts", llama)
-    (spoilt / CHOICE).write_text("{}", encoding="utf-8")
+    other = kept(tmp_path / "a" / "prompts", llama, "3" * 64)
     for folder, message in (
         (other, "was made for index 33333333, but this index is 11111111"),
         (kept(tmp_path / "b" / "prompts", str(tiny_chat("gpt2"))), r"was made for gpt2 \(.*the untuned model is llama"),
-        (spoilt, "is damaged"),
     ):
         with pytest.raises(ArtifactError, match=message) as caught:
             find_choice(folder, tmp_path / "index", INDEX, llama)
         assert "\n" not in str(caught.value)
         assert find_choice(None, folder.parent / "index", INDEX, llama) is None
+
+
+def test_a_damaged_choice_is_told_whether_it_was_asked_for_or_not(tmp_path: Path, llama: str) -> None:
+    spoilt = kept(tmp_path / "prompts", llama)
+    (spoilt / CHOICE).write_text("{}", encoding="utf-8")
+    for asked in (spoilt, None):
+        with pytest.raises(ArtifactError, match="is damaged"):
+            find_choice(asked, tmp_path / "index", INDEX, llama)
+
+
+def test_a_folder_of_the_user_that_is_called_prompts_is_none_of_ours(tmp_path: Path, llama: str) -> None:
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "manifest.json").write_text("{}", encoding="utf-8")
+    assert find_choice(None, tmp_path / "index", INDEX, llama) is None
 
 
 def test_prompts_beside_a_tuned_model_are_refused(tmp_path: Path) -> None:
