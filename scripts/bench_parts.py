@@ -29,7 +29,8 @@ from raft.corpus.duplicates import without_duplicates
 from raft.corpus.formats import clean
 from raft.corpus.sketches import Sketches
 from raft.index import Index
-from raft.index.store import VECTORS, VectorStore, load_vectors, unit
+from raft.index.store import VectorStore, unit
+from raft.index.vectors import VECTORS, map_rows
 from raft.models.embedder import MINILM, load_embedder
 from raft.models.hardware import pick_device, pick_dtype
 from raft.recipe import IndexSettings
@@ -150,7 +151,7 @@ def likeness(index: str, peer: str, queries: str, top_k: int) -> dict[str, float
     theirs = json.loads(Path(peer, "texts.json").read_text(encoding="utf-8"))
     if ours != theirs:
         sys.exit(f"bench_index: raft embedded {len(ours)} texts and the peer {len(theirs)}, and not the same ones")
-    pairs = unit(load_vectors(Path(index, VECTORS), len(ours))), unit(np.load(Path(peer, "vectors.npy")))
+    pairs = map_rows(Path(index, VECTORS), len(ours)), unit(np.load(Path(peer, "vectors.npy")))
     cosines = (pairs[0] * pairs[1]).sum(1)
     asked = json.loads(Path(queries).read_text(encoding="utf-8"))
     found = json.loads(Path(peer, "found.json").read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from raft.artifacts import Ledger, Manifest, Stage, check_output, fingerprint, write_jsonl, writing
 from raft.corpus import Reading, read_documents, searchable_text, split_documents
@@ -17,13 +17,17 @@ from raft.corpus.places import Location
 from raft.corpus.reading import Found, find_files, hash_files
 from raft.corpus.sketches import SKETCHES, KeptSketches, Sketches, save_sketches
 from raft.errors import InputError
-from raft.index.reuse import DOCUMENTS, FILES, PASSAGES, SKIPPED, Standing, standing_manifest
+from raft.index.reuse import DOCUMENTS, FILES, PASSAGES, SKIPPED, STORE_FORMAT, Standing, standing_manifest
 from raft.models.embedder import Embedder, embedder_fingerprint, load_embedder
 from raft.models.reranker import reranker_fingerprint
 from raft.progress import Progress, Silent
 from raft.recipe import IndexSettings, VectorSearch
 from raft.swap import recover
 from raft.types import Document, Passage
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 DUPLICATES, PERSONAL = "duplicates.jsonl", "personal.jsonl"
 _SILENT = Silent()
@@ -66,25 +70,17 @@ def build_index(
     for double in content.duplicates:
         progress.note(f"skipped {double.id}: it says what {double.kept} says (likeness {double.similarity:.2f})")
     texts = [searchable_text(passage.title, passage.text, passage.section) for passage in passages]
-    with progress.task("Embedding passages", len(passages)) as advance:
-        vectors = standing.encode(texts, embedder, advance)
 
-    from raft.index.approximate import (
-        GRAPH,
-        SMALLEST_IVFPQ,
-        ApproximateStore,
-        build_approximate,
-        recall,
-        save_approximate,
-        search_for,
-    )
-    from raft.index.store import VECTORS, WORDS, WordStore, save_vectors
+    from raft.index.store import WORDS, WordStore
+    from raft.index.vectors import SMALLEST_IVFPQ, search_for
 
     kind = search_for(len(passages), settings.vector_search)
     if kind is VectorSearch.IVFPQ and len(passages) < SMALLEST_IVFPQ:
         raise InputError(
             f"vector_search is ivfpq, but {len(passages)} passages are too few to learn its codes from: set it to exact"
         )
+    with progress.task("Embedding passages", len(passages)) as advance:
+        rows = standing.encode(texts, embedder, advance)
     with writing(out, Stage.INDEX) as draft:
         write_jsonl(draft.path / DOCUMENTS, documents)
         write_jsonl(draft.path / PASSAGES, passages)
@@ -94,15 +90,8 @@ def build_index(
         save_sketches(draft.path / SKETCHES, content.sketches)
         if content.personal is not None:
             write_jsonl(draft.path / PERSONAL, content.personal)
-        save_vectors(draft.path / VECTORS, vectors)
         WordStore.build(texts).save(draft.path / WORDS)
-        counts = {}
-        if kind is not VectorSearch.EXACT:
-            graph = build_approximate(vectors, kind)
-            save_approximate(draft.path / GRAPH, graph)
-            share = recall(vectors, ApproximateStore(vectors, graph))
-            counts["recall_at_10_percent"] = round(100 * share)
-            progress.note(f"{kind} finds {100 * share:.1f} % of what the exact search has among the first 10")
+        counts = _save_vectors(draft.path, rows, kind, progress)
         counts |= {
             "files": len(reading.files),
             "documents": len(documents),
@@ -131,6 +120,22 @@ def _found(paths: Sequence[Location] | Found) -> Found:
 
 def _fingerprint(found: Found, settings: IndexSettings, embedder: str) -> str:
     return fingerprint(Stage.INDEX, _recorded(settings, embedder), hash_files(found))
+
+
+def _save_vectors(folder: Path, rows: NDArray[np.float32], kind: VectorSearch, progress: Progress) -> dict[str, int]:
+    """Write the vectors in the type of FAISS index that the search needs; what is to be counted of it."""
+    from raft.index.vectors import VECTORS, save_flat
+
+    if kind is VectorSearch.EXACT:
+        save_flat(folder / VECTORS, rows)
+        return {}
+    from raft.index.approximate import ApproximateStore, build_approximate, recall, save_approximate
+
+    index = build_approximate(rows, kind)
+    save_approximate(folder / VECTORS, index)
+    share = recall(rows, ApproximateStore(index))
+    progress.note(f"{kind} finds {100 * share:.1f} % of what the exact search has among the first 10")
+    return {"recall_at_10_percent": round(100 * share)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +196,12 @@ def _files(reading: Reading) -> list[dict[str, Any]]:
 
 
 def _recorded(settings: IndexSettings, embedder: str) -> Mapping[str, Any]:
-    fingerprints = {
+    further = {
         "embedder_fingerprint": embedder,
         "reranker_fingerprint": reranker_fingerprint(settings.retrieve.rerank),
+        "store_format": STORE_FORMAT,
     }
-    return {**settings.model_dump(mode="json"), **fingerprints}
+    return {**settings.model_dump(mode="json"), **further}
 
 
 def _personal(documents: Sequence[Document]) -> list[dict[str, Any]]:

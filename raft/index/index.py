@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +14,19 @@ from raft.artifacts import Manifest, Stage, of_one_generation, read_jsonl, verif
 from raft.corpus import searchable_text
 from raft.corpus.duplicates import Duplicate
 from raft.errors import ArtifactError, InputError
-from raft.index.approximate import GRAPH, ApproximateStore, load_approximate, search_for
 from raft.index.build import DUPLICATES
 from raft.index.filters import matching
 from raft.index.fusion import marginal_relevance, reciprocal_rank_fusion
-from raft.index.reuse import DOCUMENTS, PASSAGES, SKIPPED
-from raft.index.store import VECTORS, WORDS, Ranking, VectorStore, WordStore, load_vectors
+from raft.index.reuse import DOCUMENTS, PASSAGES, SKIPPED, STORE_FORMAT
+from raft.index.store import WORDS, Ranking, VectorStore, WordStore
+from raft.index.vectors import VECTORS, map_rows, search_for
 from raft.models.embedder import Embedder, load_embedder
 from raft.models.reranker import Reranker
 from raft.recipe import RetrieveSettings, VectorSearch, parse_settings
 from raft.types import Document, Passage, RetrievalMode, ScoredPassage
+
+if TYPE_CHECKING:
+    from raft.index.approximate import ApproximateStore
 
 T = TypeVar("T")
 # Questions whose vectors are kept: 30 MB of those of `minilm`.
@@ -73,6 +76,11 @@ class Index:
     def _load(cls, folder: Path, standing: Path, embedder: Embedder | None) -> Index:
         """The index called `folder`, read from `standing`: the same place, by a name that nobody gives to another."""
         manifest = verified(standing, Stage.INDEX)
+        if manifest.settings.get("store_format") != STORE_FORMAT:
+            raise ArtifactError(
+                f"{folder} was made by another version of raft, which stored vectors in another way: "
+                "run `raft index` again"
+            )
         # A file that the manifest does not name was not checked, so nothing may read it.
         needed = (DOCUMENTS, PASSAGES, SKIPPED, DUPLICATES, VECTORS, f"{WORDS}/params.index.json")
         if missing := [name for name in needed if name not in manifest.outputs]:
@@ -225,13 +233,12 @@ def _best_first(found: Iterable[ScoredPassage]) -> list[ScoredPassage]:
 
 
 def _vector_store(standing: Path, manifest: Manifest, count: int) -> VectorStore | ApproximateStore:
-    vectors = load_vectors(standing / VECTORS, count)
     kind = search_for(count, VectorSearch(manifest.settings["vector_search"]))
     if kind is VectorSearch.EXACT:
-        return VectorStore(vectors)
-    if GRAPH not in manifest.outputs:
-        raise ArtifactError(f"the index has no {GRAPH} in its manifest: run `raft index` again")
-    return ApproximateStore(vectors, load_approximate(standing / GRAPH, kind, count))
+        return VectorStore(map_rows(standing / VECTORS, count))
+    from raft.index.approximate import ApproximateStore, load_approximate
+
+    return ApproximateStore(load_approximate(standing / VECTORS, kind, count))
 
 
 def _rows(path: Path, kind: type[T]) -> Iterator[T]:

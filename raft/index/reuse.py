@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+# Of what an index writes down; counted up when a file of it changes its form, so that older indexes are made anew.
+STORE_FORMAT = 2
 DOCUMENTS, PASSAGES, SKIPPED, FILES = "documents.jsonl", "passages.jsonl", "skipped.jsonl", "files.jsonl"
 
 
@@ -40,8 +42,8 @@ def _manifest(folder: Path) -> Manifest | None:
     from importlib import metadata
 
     manifest = verified(folder, Stage.INDEX)
-    ours = manifest.versions["raft-tuning"] == metadata.version("raft-tuning") and FILES in manifest.outputs
-    return manifest if ours else None
+    ours = manifest.versions["raft-tuning"] == metadata.version("raft-tuning")
+    return manifest if ours and manifest.settings.get("store_format") == STORE_FORMAT else None
 
 
 class Standing:
@@ -96,24 +98,27 @@ class Standing:
         return self._passages.get(document.id, []) if same else None
 
     def encode(self, texts: Sequence[str], embedder: Embedder, advance: Advance) -> NDArray[np.float32]:
-        """A vector for each text, shape (number of texts, dimension): those at hand, and the others embedded."""
+        """A unit vector for each text, shape (number of texts, dimension): those at hand, and the others embedded."""
         import numpy as np
+
+        from raft.index.store import unit
 
         known = self._vectors
         if self.manifest is None or self.manifest.settings["embedder_fingerprint"] != embedder.fingerprint:
             known = {}
         missing = list(dict.fromkeys(text for text in texts if text not in known))
         advance(sum(text in known for text in texts))
-        fresh = dict(zip(missing, embedder.encode(missing, advance, repeatable=True), strict=True)) if missing else {}
+        # Those at hand were scaled once; scaled again, their last bits would change.
+        vectors = unit(embedder.encode(missing, advance, repeatable=True)) if missing else ()
+        fresh = dict(zip(missing, vectors, strict=True))
         return np.stack([fresh[text] if text in fresh else known[text] for text in texts])
 
 
 def _vectors(folder: Path, passages: Sequence[Passage]) -> Mapping[str, NDArray[np.float32]]:
-    from raft.index.store import VECTORS, load_vectors
+    from raft.index.vectors import VECTORS, map_rows
 
-    vectors = load_vectors(folder / VECTORS, len(passages))
     texts = (searchable_text(passage.title, passage.text, passage.section) for passage in passages)
-    return dict(zip(texts, vectors, strict=True))
+    return dict(zip(texts, map_rows(folder / VECTORS, len(passages)), strict=True))
 
 
 def _results(folder: Path, documents: Mapping[str, Document]) -> dict[str, tuple[str, Results]]:

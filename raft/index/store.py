@@ -12,10 +12,9 @@ import Stemmer
 from bm25s.stopwords import STOPWORDS_EN
 from numpy.typing import NDArray
 
-from raft.errors import ArtifactError
 from raft.text import fold, search_terms
 
-VECTORS, WORDS = "vectors.npy", "bm25"
+WORDS = "bm25"
 Ranking = list[tuple[int, float]]
 Rows = NDArray[np.int64]
 # Scores are compared to this many decimals: the last bits change with the size of a batch.
@@ -32,11 +31,11 @@ _STOP_WORDS = frozenset(STOPWORDS_EN)
 class VectorStore:
     """Exact search among unit vectors; the score is the cosine."""
 
-    def __init__(self, vectors: NDArray[np.float32]) -> None:
-        """vectors: shape (n, dimension), of any length; they are scaled to length 1."""
+    def __init__(self, rows: NDArray[np.float32]) -> None:
+        """rows: unit vectors, shape (n, dimension), of which it keeps a copy."""
         # (dimension, n): so a product with a query reads the memory in one pass with every thread. FAISS scans for one
         # query with a single thread (scripts/bench_index, part scan).
-        self._columns = np.ascontiguousarray(unit(vectors).T)
+        self._columns = np.ascontiguousarray(rows.T)
 
     def rows(self, chosen: Sequence[int]) -> NDArray[np.float32]:
         """The unit vectors of some rows, (number of rows, dimension)."""
@@ -147,22 +146,3 @@ class _Stems(dict[str, str | None]):
 
 def _stemmed(text: str, stems: _Stems) -> list[str]:
     return [stem for word in search_terms(text) if (stem := stems[fold(word)]) is not None]
-
-
-def save_vectors(path: Path, vectors: NDArray[np.float32]) -> None:
-    np.save(path, vectors, allow_pickle=False)
-
-
-def load_vectors(path: Path, count: int) -> NDArray[np.float32]:
-    """Vectors of an index. Raises ArtifactError where they are not `count` rows of finite float32."""
-    try:
-        vectors = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path} is no array of vectors ({error}): run `raft index` again") from error
-    if vectors.dtype != np.float32 or vectors.ndim != 2 or len(vectors) != count or not np.isfinite(vectors).all():
-        raise ArtifactError(
-            f"{path} holds {vectors.dtype} of shape {vectors.shape}, expected {count} finite rows of float32: "
-            "run `raft index` again"
-        )
-    checked: NDArray[np.float32] = vectors
-    return checked

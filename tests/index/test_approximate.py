@@ -15,9 +15,9 @@ from raft.index.approximate import (
     load_approximate,
     recall,
     save_approximate,
-    search_for,
 )
-from raft.index.store import VectorStore
+from raft.index.store import VectorStore, unit
+from raft.index.vectors import search_for
 from raft.recipe import VectorSearch
 
 KINDS = (VectorSearch.HNSW, VectorSearch.IVFPQ)
@@ -25,16 +25,16 @@ KINDS = (VectorSearch.HNSW, VectorSearch.IVFPQ)
 
 @pytest.fixture(scope="module")
 def vectors() -> np.ndarray:
-    """Vectors in clusters, as those of passages are, and of no common length."""
+    """Unit vectors in clusters, as those of passages are."""
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(60, 32))
     rows = centres[rng.integers(60, size=10_000)] + 0.5 * rng.normal(size=(10_000, 32))
-    return (rows * rng.uniform(0.5, 3, size=(10_000, 1))).astype(np.float32)
+    return unit(rows.astype(np.float32))
 
 
 @pytest.fixture(scope="module")
 def stores(vectors: np.ndarray) -> Callable[[VectorSearch], ApproximateStore]:
-    made = {kind: ApproximateStore(vectors, build_approximate(vectors, kind)) for kind in KINDS}
+    made = {kind: ApproximateStore(build_approximate(vectors, kind)) for kind in KINDS}
     return made.__getitem__
 
 
@@ -55,8 +55,9 @@ def test_what_is_saved_comes_back_the_same_and_is_the_same_every_time(
     for name in ("one", "two"):
         save_approximate(tmp_path / name, build_approximate(vectors, kind))
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    store = ApproximateStore(vectors, load_approximate(tmp_path / "one", kind, len(vectors)))
+    store = ApproximateStore(load_approximate(tmp_path / "one", kind, len(vectors)))
     assert len(store.search(vectors[:1], 3)[0]) == 3
+    assert np.array_equal(store.rows(range(len(vectors))), vectors)
     other = KINDS[1 - KINDS.index(kind)]
     with pytest.raises(ArtifactError, match=f"is no {other} index"):
         load_approximate(tmp_path / "one", other, len(vectors))

@@ -150,7 +150,7 @@ def test_the_same_documents_give_the_same_bytes(
 @pytest.mark.parametrize(
     "name",
     [
-        *("documents.jsonl", "passages.jsonl", "skipped.jsonl", "vectors.npy", "sketches.safetensors"),
+        *("documents.jsonl", "passages.jsonl", "skipped.jsonl", "passages.faiss", "sketches.safetensors"),
         *(f"bm25/{part}.csc.index.npy" for part in ("data", "indices", "indptr")),
         *("bm25/vocab.index.json", "bm25/params.index.json"),
     ],
@@ -170,10 +170,10 @@ def test_a_manifest_that_leaves_a_file_out_is_refused(folder: Path, tmp_path: Pa
     copy = tmp_path / "index"
     shutil.copytree(folder, copy)
     manifest = read_manifest(copy)
-    less = {name: digest for name, digest in manifest.outputs.items() if name != "vectors.npy"}
+    less = {name: digest for name, digest in manifest.outputs.items() if name != "passages.faiss"}
     without = replace(manifest, outputs=less)
     (copy / MANIFEST).write_text(json.dumps(asdict(without) | {"digest": without.digest}))
-    with pytest.raises(ArtifactError, match=r"no vectors\.npy in its manifest"):
+    with pytest.raises(ArtifactError, match=r"no passages\.faiss in its manifest"):
         Index.open(copy)
 
 
@@ -377,7 +377,7 @@ def test_a_damaged_index_is_made_anew(tmp_path: Path, minilm: Embedder) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.md").write_text("The valve opens at 40 bar.")
     manifest = build_index([tmp_path / "notes"], tmp_path / "index", SETTINGS, embedder=minilm)
-    with (tmp_path / "index" / "vectors.npy").open("r+b") as vectors:
+    with (tmp_path / "index" / "passages.faiss").open("r+b") as vectors:
         vectors.seek(200)
         vectors.write(b"\xff")
     assert build_index([tmp_path / "notes"], tmp_path / "index", SETTINGS, embedder=minilm) == manifest
