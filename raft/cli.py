@@ -69,6 +69,9 @@ def index(
     passages: Annotated[
         bool, typer.Option("--passages", help="Take rows of JSON Lines (id, text) as passages, as they are.")
     ] = False,
+    vectors: Annotated[
+        Path | None, typer.Option("--vectors", help="NumPy file (.npy) with a vector for each of these rows, in order.")
+    ] = None,
     recipe: RecipeFile = None,
     sets: Sets = None,
     seed: Seed = None,
@@ -76,11 +79,11 @@ def index(
 ) -> None:
     """Read documents, split them into passages, embed them and write a search index."""
     if verify or stats:
-        _inspect(out, paths, stats=stats)
+        commands.inspect_index(out, paths, stats=stats)
         return
     if not paths:
         raise InputError("no PATH was given: name the files and folders to index")
-    _check_paths(*_local(paths))
+    _check_paths(*_local(paths), vectors)
     chosen = _recipe(recipe, sets, seed)
     from raft.display import display
     from raft.index import build_index
@@ -88,30 +91,13 @@ def index(
 
     flags = {"scan": scan, "redact": redact, "passages": passages}
     settings = chosen.index.model_copy(update={name: True for name, given in flags.items() if given})
-    manifest = build_index(paths, out, settings, chosen.seed, display(quiet=quiet))
+    manifest = build_index(paths, out, settings, chosen.seed, display(quiet=quiet), vectors=vectors)
     print(f"{manifest.counts['documents']} documents, {manifest.counts['passages']} passages in {out}")
     if settings.scan or settings.redact:
         done = "masked" if settings.redact else "found"
         print(f"{manifest.counts['personal']} pieces of personal data and secrets {done}, by file in {out / PERSONAL}")
     ledger = manifest.ledger
     print(f"files found {ledger.read} = indexed {ledger.kept} + skipped {ledger.read - ledger.kept}")
-
-
-def _inspect(folder: Path, paths: list[str] | None, *, stats: bool) -> None:
-    if paths:
-        from raft.corpus.places import shown
-
-        said = shown(paths[0])
-        raise InputError(f"--verify and --stats look at an index and read no documents: leave out {said}")
-    if stats:
-        from raft.index.inspection import statistics
-
-        print(json.dumps(statistics(folder), ensure_ascii=False, indent=2))
-        return
-    from raft.artifacts import Stage, verified
-
-    manifest = verified(folder, Stage.INDEX)
-    print(f"{folder} is whole: {len(manifest.outputs)} files as its manifest says, digest {manifest.digest[:16]}")
 
 
 @app.command()

@@ -25,6 +25,24 @@ def init(
     print(f"wrote {path}: change what you like and give it with --recipe {path}")
 
 
+def inspect_index(folder: Path, paths: list[str] | None, *, stats: bool) -> None:
+    """What `raft index --verify` and `--stats` say of an index; `paths` must be empty."""
+    if paths:
+        from raft.corpus.places import shown
+
+        said = shown(paths[0])
+        raise InputError(f"--verify and --stats look at an index and read no documents: leave out {said}")
+    if stats:
+        from raft.index.inspection import statistics
+
+        print(json.dumps(statistics(folder), ensure_ascii=False, indent=2))
+        return
+    from raft.artifacts import Stage, verified
+
+    manifest = verified(folder, Stage.INDEX)
+    print(f"{folder} is whole: {len(manifest.outputs)} files as its manifest says, digest {manifest.digest[:16]}")
+
+
 def search(
     words: Annotated[str, typer.Argument(help="What to look for.")],
     index: Annotated[Path, typer.Option("--index", help="Folder that `raft index` made.")],

@@ -18,6 +18,8 @@ from raft.types import Document
 ROWS = ".jsonl"
 _LONGEST_TITLE = 120
 _LONGEST_REASON = 160
+# How the source of a skipped row ends.
+_SKIPPED_ROW = re.compile(r", line \d+$")
 # Archives in archives in archives: nobody keeps documents so.
 _DEEPEST = 3
 
@@ -184,6 +186,13 @@ def _rows(raw: bytes, source: str) -> Iterator[Document | Skipped]:
 
 def _is_given(value: Any) -> bool:
     return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def is_row(result: Document | Skipped) -> bool:
+    """Whether it is what one row of JSON Lines gave, not what a whole file did."""
+    if isinstance(result, Skipped):
+        return _SKIPPED_ROW.search(result.source) is not None
+    return "line" in result.metadata
 
 
 def _row_document(row: Mapping[str, Any], source: str, number: int) -> Document | Skipped:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from raft.corpus.parsing import READERS, ROWS, RowError, Skipped, can_read, why_not
+from raft.corpus.parsing import READERS, ROWS, RowError, Skipped, can_read, is_row, why_not
 from raft.corpus.places import File, Location, UnopenedError, entries_at, shown
 from raft.corpus.sandbox import Results, Sandbox
 from raft.errors import InputError
@@ -26,7 +26,8 @@ class Reading:
 
     files: the sha256 of every file that has a reader, by id, also of unreadable ones. given: the ids of the documents
     of every file and folder that was come upon; none for one that gave none. lost: what
-    of each could not be read, and why.
+    of each could not be read, and why. rows: how many rows of JSON Lines there were, skipped ones included. row_of:
+    which of them each document was, counted from 0; wrong where `known` gave what a file held.
     """
 
     documents: tuple[Document, ...]
@@ -34,6 +35,8 @@ class Reading:
     files: Mapping[str, str]
     given: Mapping[str, tuple[str, ...]]
     lost: Mapping[str, tuple[Skipped, ...]]
+    rows: int
+    row_of: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,8 @@ class _Gathered:
         self.documents: dict[str, Document] = {}
         self.skipped = list(passed_over)
         self._hashes: dict[str, str] = {}
+        self._rows = 0
+        self._row_of: dict[str, int] = {}
         self._given: dict[str, tuple[str, ...]] = {lost.source: () for lost in passed_over}
         self._lost: dict[str, tuple[Skipped, ...]] = {lost.source: (lost,) for lost in passed_over}
 
@@ -156,7 +161,11 @@ class _Gathered:
                 raise InputError(f"{file}: document id '{result.id}' is taken by {other}: give each its own id")
             else:
                 self.documents[result.id] = result
+                if is_row(result):
+                    self._row_of[result.id] = self._rows
+            self._rows += is_row(result)
 
     def reading(self) -> Reading:
         documents = tuple(self.documents.values())
-        return Reading(documents, tuple(self.skipped), self._hashes, self._given, self._lost)
+        skipped = tuple(self.skipped)
+        return Reading(documents, skipped, self._hashes, self._given, self._lost, self._rows, self._row_of)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from raft.index.given import GivenVectors
+
 DUPLICATES, PERSONAL = "duplicates.jsonl", "personal.jsonl"
 _SILENT = Silent()
 
@@ -40,6 +42,7 @@ def build_index(
     seed: int = 0,
     progress: Progress = _SILENT,
     embedder: Embedder | None = None,
+    vectors: Path | None = None,
 ) -> Manifest:
     """Index the documents in `paths` and commit the result as folder `out`.
 
@@ -47,21 +50,27 @@ def build_index(
     result is that of a build from nothing. Where nothing changed at all, nothing is done.
 
     paths: files and folders, URLs of either as text, or what `find_files` found there. seed: taken so that all verbs
-    are called alike; nothing here is random. embedder: one that is already loaded.
+    are called alike; nothing here is random. embedder: one that is already loaded. vectors: a NumPy file with a vector
+    for each row, where `settings.passages` takes rows as passages; nothing is embedded then but a few, to compare.
     Raises InputError where nothing can be read, ModelError for an embedder that cannot be used, ArtifactError where
     `out` holds something else.
     """
     check_output(out, Stage.INDEX)
+    given = None if vectors is None else _given(vectors, settings)
+    given_inputs = given.inputs if given else {}
     recover(out)
     before = standing_manifest(out)
     expected = embedder.fingerprint if embedder else embedder_fingerprint(settings.embedder)
     found = _found(paths)
-    if before is not None and before.fingerprint == _fingerprint(found, settings, expected):
+    if before is not None and before.fingerprint == _fingerprint(found, settings, expected, given_inputs):
         progress.note("nothing has changed")
         return before
     standing = Standing.load(out)
     with progress.task("Reading documents", len(found.files)) as advance:
-        reading = read_documents(found, advance, standing.results)
+        # What was read before does not say which row gave what.
+        reading = read_documents(found, advance) if given else read_documents(found, advance, standing.results)
+    if given:
+        given.check_count(reading.rows)
     for lost in reading.skipped:
         progress.note(f"skipped {lost.source}: {lost.reason}")
     embedder = embedder or load_embedder(settings.embedder)
@@ -79,8 +88,14 @@ def build_index(
         raise InputError(
             f"vector_search is ivfpq, but {len(passages)} passages are too few to learn its codes from: set it to exact"
         )
-    with progress.task("Embedding passages", len(passages)) as advance:
-        rows = standing.encode(texts, embedder, advance)
+    if given:
+        from raft.index.given import check_embedder
+
+        rows = given.take([reading.row_of[passage.id] for passage in passages])
+        progress.note(check_embedder(given.path, rows, passages, embedder))
+    else:
+        with progress.task("Embedding passages", len(passages)) as advance:
+            rows = standing.encode(texts, embedder, advance)
     with writing(out, Stage.INDEX) as draft:
         write_jsonl(draft.path / DOCUMENTS, documents)
         write_jsonl(draft.path / PASSAGES, passages)
@@ -100,8 +115,8 @@ def build_index(
             "duplicates": len(content.duplicates),
             "personal": sum(sum(row["found"].values()) for row in content.personal or ()),
         }
-        work = _recorded(settings, embedder.fingerprint)
-        draft.finish(Stage.INDEX, work, reading.files, counts, _ledger(reading, content))
+        work = _recorded(settings, embedder.fingerprint, given_inputs)
+        draft.finish(Stage.INDEX, work, {**reading.files, **given_inputs}, counts, _ledger(reading, content))
     assert draft.manifest is not None
     return draft.manifest
 
@@ -111,15 +126,26 @@ def index_fingerprint(paths: Sequence[Location] | Found, settings: IndexSettings
 
     Raises InputError and ModelError as `build_index` does.
     """
-    return _fingerprint(_found(paths), settings, embedder_fingerprint(settings.embedder))
+    return _fingerprint(_found(paths), settings, embedder_fingerprint(settings.embedder), {})
 
 
 def _found(paths: Sequence[Location] | Found) -> Found:
     return paths if isinstance(paths, Found) else find_files(paths)
 
 
-def _fingerprint(found: Found, settings: IndexSettings, embedder: str) -> str:
-    return fingerprint(Stage.INDEX, _recorded(settings, embedder), hash_files(found))
+def _fingerprint(found: Found, settings: IndexSettings, embedder: str, vectors: Mapping[str, str]) -> str:
+    """vectors: the hash of those made elsewhere, by the name of their file; empty without."""
+    return fingerprint(Stage.INDEX, _recorded(settings, embedder, vectors), {**hash_files(found), **vectors})
+
+
+def _given(vectors: Path, settings: IndexSettings) -> GivenVectors:
+    if not settings.passages:
+        raise InputError(f"{vectors} holds a vector for each row, but documents are split: add --passages")
+    if settings.redact:
+        raise InputError(f"{vectors} was made from text that is not masked: leave out --vectors or --redact")
+    from raft.index.given import GivenVectors
+
+    return GivenVectors(vectors)
 
 
 def _save_vectors(folder: Path, rows: NDArray[np.float32], kind: VectorSearch, progress: Progress) -> dict[str, int]:
@@ -195,10 +221,11 @@ def _files(reading: Reading) -> list[dict[str, Any]]:
     ]
 
 
-def _recorded(settings: IndexSettings, embedder: str) -> Mapping[str, Any]:
+def _recorded(settings: IndexSettings, embedder: str, vectors: Mapping[str, str]) -> Mapping[str, Any]:
     further = {
         "embedder_fingerprint": embedder,
         "reranker_fingerprint": reranker_fingerprint(settings.retrieve.rerank),
+        "vectors_given": bool(vectors),
         "store_format": STORE_FORMAT,
     }
     return {**settings.model_dump(mode="json"), **further}

@@ -75,7 +75,9 @@ class Standing:
         passages = [Passage(**row) for _, row in read_jsonl(folder / PASSAGES)]
         for passage in passages:
             standing._passages.setdefault(passage.document_id, []).append(passage)
-        standing._vectors = _vectors(folder, passages)
+        # Vectors made elsewhere need not be what the embedder would give.
+        if not manifest.settings["vectors_given"]:
+            standing._vectors = _vectors(folder, passages)
         # Indexes of earlier versions have none.
         if SKETCHES in manifest.outputs:
             standing.sketches = load_sketches(folder / SKETCHES)
