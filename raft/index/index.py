@@ -169,13 +169,13 @@ class Index:
             known = {question: self._asked[question] for question in questions if question in self._asked}
         embedder = self._loaded_embedder()
         missing = [question for question in dict.fromkeys(questions) if question not in known]
-        fresh = dict(zip(missing, embedder.encode(missing), strict=True))
+        fresh = dict(zip(missing, embedder.encode_questions(missing), strict=True))
         with self._lock:
             if len(self._asked) + len(fresh) > _REMEMBERED:
                 self._asked.clear()
             self._asked |= fresh
         vectors = known | fresh
-        return np.stack([vectors[question] for question in questions]) if questions else embedder.encode([])
+        return np.stack([vectors[question] for question in questions]) if questions else embedder.encode_questions([])
 
     def _scored(self, rankings: Sequence[Ranking]) -> list[ScoredPassage]:
         scores = dict(rankings[0])

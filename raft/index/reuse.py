@@ -91,12 +91,14 @@ class Standing:
         then, results = self._results.get(file, ("", None))
         return results if then == digest else None
 
-    def passages(self, document: Document, settings: IndexSettings) -> list[Passage] | None:
-        """The passages of a document that is as it was, where it was split as `settings` say; else None."""
+    def passages(self, document: Document, settings: IndexSettings, embedder: Embedder) -> list[Passage] | None:
+        """The passages of a document that is as it was, where it was split so and for this embedder; else None."""
         if self.manifest is None or self._documents.get(document.id) != document:
             return None
         names = ("embedder", "passage_tokens", "overlap_tokens", "passages")
         same = all(self.manifest.settings[name] == getattr(settings, name) for name in names)
+        # Another model of the same name may count tokens otherwise, or have less room beside a longer prompt.
+        same = same and self.manifest.settings["embedder_fingerprint"] == embedder.fingerprint
         return self._passages.get(document.id, []) if same else None
 
     def encode(self, texts: Sequence[str], embedder: Embedder, advance: Advance) -> NDArray[np.float32]:

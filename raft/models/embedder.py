@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from raft.artifacts import hash_file
+from raft.artifacts import hash_file, hash_json
 from raft.errors import ModelError
-from raft.models.hub import Kind, folder_of
+from raft.models.hub import Found, Kind, folder_of
 from raft.progress import Advance
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ _ROWS_ELSEWHERE = 16_384
 
 
 class Embedder(Protocol):
-    """A model that turns texts into vectors whose inner product says how near they are in meaning."""
+    """A model that turns texts into vectors whose inner product says how near they are in meaning.
+
+    Some models want questions and passages told apart, by a prompt before each.
+    """
 
     @property
     def name(self) -> str:
@@ -46,22 +50,26 @@ class Embedder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """sha256 of its weights (and settings): vectors of different fingerprints must never be compared."""
+        """sha256 of its weights, settings and prompts: vectors of different fingerprints must never be compared."""
         ...
 
     @property
     def window(self) -> int:
-        """The most tokens that it reads of one text, without special tokens."""
+        """The most tokens that it reads of one text, without special tokens and beside its longer prompt."""
         ...
 
     def encode(self, texts: Sequence[str], advance: Advance | None = None, *, repeatable: bool = False) -> Vectors:
-        """Unit vectors, float32, shape (number of texts, dimension), in the order of the texts.
+        """Unit vectors of passages, float32, shape (number of texts, dimension), in the order of the texts.
 
         A text that stands twice is embedded once; `advance` is told as texts are done. repeatable: a text gets the
         same vector to the bit whatever it is embedded with, where the model can promise that; slow for a few texts.
         That the texts of one batch do not touch each other is measured by a test, since no library promises it.
         Raises ModelError for a text longer than the window: nothing is ever cut.
         """
+        ...
+
+    def encode_questions(self, texts: Sequence[str]) -> Vectors:
+        """The same of questions, to compare with vectors of passages; the two differ where the model has prompts."""
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -84,7 +92,10 @@ def load_embedder(name: str) -> Embedder:
 
 def embedder_fingerprint(name: str) -> str:
     """The fingerprint that `load_embedder(name)` would have, without loading it. Raises ModelError as that does."""
-    return MINILM_SHA256 if name == MINILM else folder_of(EMBEDDERS, name).fingerprint
+    if name == MINILM:
+        return MINILM_SHA256
+    found = folder_of(EMBEDDERS, name)
+    return _fingerprint(found, _prompts_of(found.folder))
 
 
 class MiniLmEmbedder:
@@ -128,11 +139,14 @@ class MiniLmEmbedder:
 
         if not texts:
             return np.zeros((0, self._model.dimension), np.float32)
-        return _encode_once(texts, self, embed, advance, self._rows)
+        return _encode_once(texts, self, embed, advance, most_tokens=self.window, batch_tokens=self._rows)
+
+    def encode_questions(self, texts: Sequence[str]) -> Vectors:
+        return self.encode(texts)
 
 
 class SentenceTransformerEmbedder:
-    """Any sentence-transformers model, from a folder or the hub."""
+    """Any sentence-transformers model, from a folder or the hub, with the prompts that it comes with."""
 
     def __init__(self, name: str, device: torch.device, dtype: torch.dtype) -> None:
         found = folder_of(EMBEDDERS, name)
@@ -152,7 +166,8 @@ class SentenceTransformerEmbedder:
                 f"embedder '{name}' cannot be loaded ({reason}): give a sentence-transformers model"
             ) from error
         self._name = name
-        self._fingerprint = found.fingerprint
+        self._prompts = _prompts_of(found.folder)
+        self._fingerprint = _fingerprint(found, self._prompts)
 
     @property
     def name(self) -> str:
@@ -164,6 +179,11 @@ class SentenceTransformerEmbedder:
 
     @property
     def window(self) -> int:
+        return self._most_tokens - max(self.count_tokens([self._prompts.question, self._prompts.passage]))
+
+    @property
+    def _most_tokens(self) -> int:
+        """Prompt and text together, without special tokens."""
         tokenizer = self._model.tokenizer
         longest = self._model.max_seq_length or tokenizer.model_max_length
         return int(longest) - int(tokenizer.num_special_tokens_to_add())
@@ -177,10 +197,19 @@ class SentenceTransformerEmbedder:
         return [len(ids) for ids in rows["input_ids"]]
 
     def encode(self, texts: Sequence[str], advance: Advance | None = None, *, repeatable: bool = False) -> Vectors:
+        return self._encode(texts, self._model.encode_document, self._prompts.passage, advance)
+
+    def encode_questions(self, texts: Sequence[str]) -> Vectors:
+        return self._encode(texts, self._model.encode_query, self._prompts.question)
+
+    def _encode(
+        self, texts: Sequence[str], run: Callable[..., Any], prompt: str, advance: Advance | None = None
+    ) -> Vectors:
         import numpy as np
 
         def embed(part: Sequence[str]) -> Vectors:
-            found = self._model.encode(list(part), batch_size=len(part), show_progress_bar=False)
+            # The prompt is named: left to choose, `encode_document` takes an empty "document" before a "passage".
+            found = run(list(part), prompt=prompt, batch_size=len(part), show_progress_bar=False)
             # Scaled here and not by the model: in bfloat16 a length of 1 is off by up to 0.2 %.
             vectors = np.asarray(found, np.float32)
             scaled: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-12)
@@ -188,7 +217,41 @@ class SentenceTransformerEmbedder:
 
         if not texts:
             return np.zeros((0, self._model.get_embedding_dimension() or 0), np.float32)
-        return _encode_once(texts, self, embed, advance)
+        return _encode_once(texts, self, embed, advance, most_tokens=self._most_tokens, prompt=prompt)
+
+
+class _Prompts(NamedTuple):
+    """What stands before a question and a passage ("" for nothing), and before a text of which neither is known."""
+
+    question: str
+    passage: str
+    default: str
+
+
+def _prompts_of(folder: Path) -> _Prompts:
+    """The prompts of a sentence-transformers folder, by the names that are usual; the default where it has neither.
+
+    Raises ModelError where they cannot be read.
+    """
+    path = folder / "config_sentence_transformers.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        prompts = {name: prompt or "" for name, prompt in (config.get("prompts") or {}).items()}
+    except FileNotFoundError:
+        return _Prompts("", "", "")
+    except (ValueError, AttributeError) as error:
+        raise ModelError(f"{path} holds no settings of an embedder ({error}): download the model again") from error
+    default = prompts.get(config.get("default_prompt_name"), "")
+    question = prompts.get("query", "")
+    passage = next(filter(None, map(prompts.get, ("document", "passage", "corpus"))), "")
+    return _Prompts(question, passage, default) if question or passage else _Prompts(default, default, default)
+
+
+def _fingerprint(found: Found, prompts: _Prompts) -> str:
+    # With the default before everything, as earlier versions had it, vectors and indexes stay what they were.
+    if prompts.question == prompts.passage == prompts.default:
+        return found.fingerprint
+    return hash_json([found.fingerprint, prompts.question, prompts.passage])
 
 
 def _encode_once(
@@ -196,18 +259,25 @@ def _encode_once(
     embedder: Embedder,
     embed: Callable[[Sequence[str]], Vectors],
     advance: Advance | None,
+    *,
+    most_tokens: int,
     batch_tokens: int = _BATCH_TOKENS,
+    prompt: str = "",
 ) -> Vectors:
-    """Embed each distinct text once, in batches of similar length and at most so many tokens."""
+    """Embed each distinct text once, in batches of similar length and at most so many tokens.
+
+    most_tokens: of one text and the prompt before it.
+    """
     import numpy as np
 
     distinct = list(dict.fromkeys(texts))
-    lengths = embedder.count_tokens(distinct)
+    lengths = embedder.count_tokens([prompt + text for text in distinct])
     longest = max(lengths)
-    if longest > embedder.window:
+    if longest > most_tokens:
         text = distinct[lengths.index(longest)]
+        prompted = f" with its prompt {prompt!r}" if prompt else ""
         raise ModelError(
-            f"a text has {longest} tokens, but embedder '{embedder.name}' reads at most {embedder.window} "
+            f"a text has {longest} tokens{prompted}, but embedder '{embedder.name}' reads at most {most_tokens} "
             f"({text[:60]!r}...): shorten it"
         )
     if advance:

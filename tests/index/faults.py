@@ -44,6 +44,9 @@ class HashEmbedder:
         digests = [hashlib.sha256(text.encode()).digest() for text in texts]
         return np.array([np.frombuffer(digest, np.uint8) for digest in digests], np.float32).reshape(-1, 32)
 
+    def encode_questions(self, texts: Sequence[str]) -> Any:
+        return self.encode(texts)
+
 
 class Faults:
     """Counts operations on files below a folder; the n-th fails, and all after it if `for_good`."""

@@ -6,7 +6,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from raft.artifacts import MANIFEST, Ledger, hash_file, read_jsonl, read_manifest
-from raft.corpus import sketches
+from raft.corpus import searchable_text, sketches
 from raft.corpus.sketches import SKETCHES, load_sketches, save_sketches
 from raft.errors import ArtifactError, InputError
 from raft.index import Index, RetrievalMode, build_index, index_fingerprint
 from raft.index.build import PERSONAL
 from raft.index.fusion import RANK_CONSTANT
-from raft.models.embedder import Embedder
+from raft.models.embedder import Embedder, load_embedder
 from raft.questions import settle_evidence
 from raft.recipe import IndexSettings
 from raft.types import Question
@@ -193,10 +193,47 @@ def test_a_failed_build_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_an_embedder_with_other_weights_is_refused(folder: Path, minilm: Embedder) -> None:
     class Other:
         name, fingerprint, window = "other", "0" * 64, minilm.window
-        encode, count_tokens = minilm.encode, minilm.count_tokens
+        encode, encode_questions, count_tokens = minilm.encode, minilm.encode_questions, minilm.count_tokens
 
     with pytest.raises(ArtifactError, match="was made with embedder 53aa5117, but 'other' is 00000000"):
         Index.open(folder, Other())
+
+
+def test_passages_and_questions_meet_under_the_prompts_of_their_model(
+    documents: Path, tmp_path: Path, tiny_embedder: Callable[..., Path]
+) -> None:
+    model = tiny_embedder({"query": "query: ", "passage": "passage: "}, window=64)
+    settings = SETTINGS.model_copy(update={"embedder": str(model)})
+    build_index([documents], tmp_path / "index", settings)
+    index, plain = Index.open(tmp_path / "index"), load_embedder(str(tiny_embedder(window=64)))
+    texts = [searchable_text(passage.title, passage.text, passage.section) for passage in index.passages]
+    told = plain.encode([f"passage: {text}" for text in texts])
+    for question, found in zip(QUESTIONS, index.retrieve(QUESTIONS, len(texts), RetrievalMode.DENSE), strict=True):
+        scores = told @ plain.encode([f"query: {question}"])[0]
+        cosines = {passage.id: float(score) for passage, score in zip(index.passages, scores, strict=True)}
+        assert {hit.passage.id: hit.score for hit in found} == pytest.approx(cosines, abs=1e-4)
+
+
+def test_an_index_made_with_other_prompts_is_refused_and_made_anew(
+    tmp_path: Path, tiny_embedder: Callable[..., Path]
+) -> None:
+    documents = tmp_path / "notes"
+    documents.mkdir()
+    # Eight tokens a sentence: four of them are a passage while there is room for 32 tokens.
+    (documents / "pump-room.txt").write_text("The third valve opens at 40 bar. " * 8)
+    model = tiny_embedder({"query": "query: "}, window=43)
+    settings = SETTINGS.model_copy(update={"embedder": str(model)})
+    before = build_index([documents], tmp_path / "index", settings)
+    longer = "a passage of the documents to find: "
+    path = model / "config_sentence_transformers.json"
+    path.write_text(path.read_text().replace('"query": "query: "', f'"query": "query: ", "passage": "{longer}"'))
+    message = f"index was made with embedder {before.settings['embedder_fingerprint'][:8]}, but '{model}' is"
+    with pytest.raises(ArtifactError, match=rf"{message} [0-9a-f]{{8}}: run `raft index` again"):
+        Index.open(tmp_path / "index").retrieve(QUESTIONS, 1)
+    # The longer prompt leaves passages less room, so they are split again, not only embedded.
+    after = build_index([documents], tmp_path / "index", settings)
+    assert after == build_index([documents], tmp_path / "fresh", settings)
+    assert (before.counts["passages"], after.counts["passages"]) == (2, 3)
 
 
 def test_the_index_loads_its_own_embedder_when_it_needs_one(folder: Path, index: Index) -> None:
@@ -273,6 +310,9 @@ class Counting:
     def encode(self, texts: Sequence[str], advance: Any = None, *, repeatable: bool = False) -> Any:
         self.embedded += texts
         return self._embedder.encode(texts, advance, repeatable=repeatable)
+
+    def encode_questions(self, texts: Sequence[str]) -> Any:
+        return self._embedder.encode_questions(texts)
 
 
 def test_an_index_of_a_changed_folder_embeds_what_is_new_and_equals_a_fresh_one(

