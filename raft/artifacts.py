@@ -28,6 +28,7 @@ MARKER = ".raft-stage"
 # How long the work took differs from run to run, so no hash covers it.
 TIMING = "timing.json"
 _LEFT_BY_BROWSERS = (".DS_Store", "Thumbs.db", "desktop.ini")
+_LEFT_BY_PYTHON = "__pycache__"
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "peft", "langchain-text-splitters")
 _CHUNK = 1 << 20
 # By which rules text is split, compared and scored; counted up when a change of them makes other artefacts.
@@ -218,11 +219,16 @@ def writing(folder: Path, stage: Stage) -> Iterator[Draft]:
 def _files(folder: Path) -> list[str]:
     """What the manifest of a folder lists: every file below it as a sorted relative path, but raft's own three.
 
-    What a file browser leaves in a folder that somebody looked into is nobody's work, and is not listed either.
+    What a file browser leaves in a folder that somebody looked into is nobody's work, and is not listed either; nor is
+    what Python leaves where somebody ran a `load.py`.
     """
-    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file() or path.is_symlink())
     return sorted(
-        name for name in found if name not in (MANIFEST, MARKER, TIMING) and Path(name).name not in _LEFT_BY_BROWSERS
+        name.as_posix()
+        for name in found
+        if name.as_posix() not in (MANIFEST, MARKER, TIMING)
+        and name.name not in _LEFT_BY_BROWSERS
+        and _LEFT_BY_PYTHON not in name.parts
     )
 
 

@@ -95,11 +95,17 @@ def _patterns(where: list[str]) -> dict[str, str]:
 
 
 def export(
-    examples: Annotated[Path, typer.Option("--examples", help="Folder that `raft generate` made.")],
     layout: Annotated[
-        str, typer.Option("--format", help="openai-chat, messages, prompt-completion, alpaca or hf (a dataset folder).")
+        str,
+        typer.Option(
+            "--format",
+            help="Of examples: openai-chat, messages, prompt-completion, alpaca or hf (a dataset folder). "
+            "Of an index: langchain or llamaindex.",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder to write; replaced whole if raft made it.")],
+    examples: Annotated[Path | None, typer.Option("--examples", help="Folder that `raft generate` made.")] = None,
+    index: Annotated[Path | None, typer.Option("--index", help="Folder that `raft index` made.")] = None,
     max_tokens: Annotated[
         int | None, typer.Option("--max-tokens", min=1, help="Name the rows that are longer than this [no check].")
     ] = None,
@@ -107,14 +113,41 @@ def export(
         str | None, typer.Option("--tokenizer", help="Whose tokens are counted: a name or path [that of mini].")
     ] = None,
 ) -> None:
-    """Write a training set in the layout of another trainer, with the prompts that serving shows."""
+    """Write a training set for another trainer, or an index for another library.
+
+    Training sets keep the prompts that serving shows.
+    """
+    if tokenizer is not None and max_tokens is None:
+        raise InputError(f"--tokenizer {tokenizer} counts nothing without a limit: add --max-tokens, or leave it out")
+    if examples is not None and index is None:
+        _export_examples(examples, layout, out, max_tokens, tokenizer)
+    elif index is not None and examples is None:
+        if max_tokens is not None:
+            raise InputError("--max-tokens looks at the rows of --examples, and an index has none: leave it out")
+        _export_index(index, layout, out)
+    else:
+        raise InputError("give either --examples (a training set) or --index (passages with their vectors)")
+
+
+def _export_index(index: Path, layout: str, out: Path) -> None:
+    from raft.artifacts import Stage, check_stage
+    from raft.types import StoreFormat
+
+    if layout not in set(StoreFormat):
+        raise InputError(f"--format {layout!r} does not go with --index: give {' or '.join(StoreFormat)}")
+    check_stage(index, Stage.INDEX)
+    from raft.index.export import LOADER, export_index
+
+    manifest = export_index(index, out, StoreFormat(layout))
+    print(f'{manifest.counts["passages"]} passages in {out}; search them with `python {out / LOADER} "QUESTION"`')
+
+
+def _export_examples(examples: Path, layout: str, out: Path, max_tokens: int | None, tokenizer: str | None) -> None:
     from raft.artifacts import Stage, check_stage
     from raft.types import ExportFormat
 
     if layout not in set(ExportFormat):
-        raise InputError(f"--format {layout!r} is unknown: give {', '.join(ExportFormat)}")
-    if tokenizer is not None and max_tokens is None:
-        raise InputError(f"--tokenizer {tokenizer} counts nothing without a limit: add --max-tokens, or leave it out")
+        raise InputError(f"--format {layout!r} does not go with --examples: give {', '.join(ExportFormat)}")
     check_stage(examples, Stage.EXAMPLES)
     from raft.examples.export import SPLITS, export_examples
     from raft.models.weights import MINI

@@ -208,6 +208,13 @@ class ExportFormat(StrEnum):
     HF = "hf"
 
 
+class StoreFormat(StrEnum):
+    """Libraries that open an exported index."""
+
+    LANGCHAIN = "langchain"
+    LLAMAINDEX = "llamaindex"
+
+
 class Context(StrEnum):
     """What an arm shows beside the question."""
 

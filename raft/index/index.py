@@ -101,6 +101,10 @@ class Index:
                 f"{self.folder} has no passage {passage_id}: it was made from another index; run the later stages again"
             ) from None
 
+    def vectors(self) -> NDArray[np.float32]:
+        """The unit vectors of all passages, in their order, shape (number of passages, dimension)."""
+        return self._vectors.rows(range(len(self.passages)))
+
     def retrieve(
         self,
         questions: Sequence[str],
