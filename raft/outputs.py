@@ -5,9 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
-from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE, QUESTION, REFUSAL, CitedQuote
+from raft.prompts import (
+    ANSWER,
+    BEGIN_QUOTE,
+    END_QUOTE,
+    LISTED_ANSWER,
+    LISTED_QUESTION,
+    QUESTION,
+    REFUSAL,
+    CitedQuote,
+)
 from raft.text import normalise_answer, typed
 
 _QUOTE = re.compile(rf"\[(\d{{1,4}})\]\s*{BEGIN_QUOTE}(.*?)(?:{END_QUOTE}|$)", re.DOTALL)
@@ -166,6 +176,22 @@ def parse_question(text: str) -> ParsedQuestion | None:
     if not (mark and answer_mark and question and answer):
         return None
     return ParsedQuestion(question, answer)
+
+
+def parse_listed(text: str) -> list[tuple[int, ParsedQuestion]]:
+    """The questions of a reply to `list_prompt`, each with the number of its line, from 0; others are left out.
+
+    text: as the model wrote it behind the first mark of an answer.
+    """
+    lines = (LISTED_ANSWER + " " + text).split("\n")
+    found = []
+    for number, (answer, question) in enumerate(pairwise(lines)):
+        if answer.startswith(LISTED_ANSWER) and question.startswith(LISTED_QUESTION.strip()):
+            said = " ".join(question.removeprefix(LISTED_QUESTION.strip()).split())
+            meant = " ".join(answer.removeprefix(LISTED_ANSWER).split())
+            if said and meant:
+                found.append((number + 1, ParsedQuestion(said, meant)))
+    return found
 
 
 def parse_json_question(text: str, answer: str | None = None) -> ParsedQuestion | None:

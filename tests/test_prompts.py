@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raft.outputs import first_line, parse_answer, parse_question
+from raft.outputs import ParsedQuestion, first_line, parse_answer, parse_listed, parse_question
 from raft.prompts import (
     ANSWER,
     REFUSAL,
@@ -19,6 +19,7 @@ from raft.prompts import (
     closed_book_prompt,
     few_shot_prompt,
     joined,
+    listed_target,
     passages_prompt,
     plain_target,
     prompt_fingerprint,
@@ -192,3 +193,11 @@ def both(variant: PromptVariant) -> tuple[Prompt, Prompt]:
 )
 def test_the_first_line_that_says_anything_is_the_answer(text: str, line: str) -> None:
     assert first_line(text) == line
+
+
+@given(st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=5))
+def test_a_list_of_questions_is_taken_apart_into_what_it_was_made_from(asked: list[tuple[str, str]]) -> None:
+    text = joined(listed_target(asked))
+    assert [parsed for _, parsed in parse_listed(text)] == [ParsedQuestion(*pair) for pair in asked]
+    # Each question stands in the line below its answer.
+    assert [line for line, _ in parse_listed(text)] == [2 * place + 1 for place in range(len(asked))]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from raft.errors import ModelError
@@ -23,15 +25,18 @@ from raft.examples.wording import (
 )
 from raft.index import Index
 from raft.models.generator import Decoding, Failure, Generation, Generator
-from raft.models.weights import public_name
-from raft.outputs import ParsedQuestion, parse_answer, parse_question
+from raft.models.weights import SMOLLM2_WRITER, public_name
+from raft.outputs import ParsedQuestion, parse_answer, parse_listed, parse_question
 from raft.progress import Progress
-from raft.prompts import PromptStyle, ask_prompt, passages_prompt
+from raft.prompts import Prompt, PromptStyle, ask_prompt, list_prompt, passages_prompt
 from raft.recipe import ExampleSettings
 from raft.text import Source, Span, locate, normalise_answer, sentences, token_f1
 from raft.types import Passage, Question
 
 QUESTION_TOKENS = 56
+# Lists of questions for each passage, each of about five, and how freely they are drawn.
+_LISTS, _LIST_TOKENS = 2, 192
+_LIST_TEMPERATURE, _LIST_TOP_P = 0.7, 0.9
 # Little chance, since the turns of `mini` already speak of different places of a passage: of 160 questions on two
 # articles that no evaluation uses, 23 % survived the checks below at 0.05 and 26 % at 0.4.
 _TEMPERATURE, _TOP_P = 0.3, 0.9
@@ -50,22 +55,21 @@ def write_questions(
     passages: Sequence[Passage], writer: Generator, settings: ExampleSettings, seed: int, progress: Progress
 ) -> tuple[list[Candidate], list[Rejected]]:
     """At most `questions_per_passage` questions for each passage; everything written ends in one of the two lists."""
-    drafts, decoding = drafts_and_decoding(settings, writer.style, seed)
-    asked = [passage for passage in passages for _ in range(settings.questions_per_passage * drafts)]
-    prompts = [ask_prompt(passage, writer.style) for passage in asked]
-    with progress.task("write questions", len(prompts)) as advance:
-        written = writer.generate(prompts, decoding, advance)
+    way = way_of_asking(writer.name, writer.style, settings, seed)
+    asked = [passage for passage in passages for _ in range(way.calls)]
+    with progress.task("write questions", len(asked)) as advance:
+        written = writer.generate([way.prompt(passage) for passage in asked], way.decoding, advance)
     kept: list[Candidate] = []
     rejected: list[Rejected] = []
     seen: set[tuple[str, str]] = set()
     put_forward: dict[str, set[str]] = defaultdict(set)
-    for passage, generation in _likeliest_first(asked, written):
-        checked = check_form(passage, parse_question(generation.text), seen)
+    for draft in _likeliest_first(asked, written, listed=way.listed):
+        passage, checked = draft.passage, check_form(draft.passage, draft.parsed, seen)
         if not isinstance(checked, Reason):
             before = len(put_forward[passage.id] - {normalise_answer(checked.text)})
-            checked = _why_held_back(generation, checked, passage, before, settings) or checked
+            checked = _why_held_back(draft, checked, way, before, settings) or checked
         if isinstance(checked, Reason):
-            rejected.append((passage, generation.text, why_lost(generation, checked)))
+            rejected.append((passage, draft.text, why_lost(draft.written, checked)))
         else:
             put_forward[passage.id].add(normalise_answer(checked.text))
             seen.add(said_as(checked))
@@ -73,11 +77,30 @@ def write_questions(
     return kept, rejected
 
 
-def drafts_and_decoding(settings: ExampleSettings, style: PromptStyle, seed: int) -> tuple[int, Decoding]:
-    """How many drafts a writer of this style makes for each question, and how it writes them."""
+@dataclass(frozen=True, slots=True)
+class WayOfAsking:
+    """How a writer is asked about a passage. calls: how often. least_likelihood: of a draft, in nats a token.
+
+    listed: whether each reply is a list of questions.
+    """
+
+    prompt: Callable[[Passage], Prompt]
+    calls: int
+    decoding: Decoding
+    least_likelihood: float = -math.inf
+    listed: bool = False
+
+
+def way_of_asking(model: str, style: PromptStyle, settings: ExampleSettings, seed: int) -> WayOfAsking:
+    """How the model of this name and style is asked: it writes one question at a time, or a list of them."""
+    if model == SMOLLM2_WRITER:
+        decoding = Decoding(_LIST_TOKENS, _LIST_TEMPERATURE, _LIST_TOP_P, seed, weigh=True)
+        return WayOfAsking(list_prompt, _LISTS, decoding, listed=True)
     drafts = settings.drafts if style is PromptStyle.COMPACT else 1
-    weigh, thinking = drafts > 1, settings.thinking
-    return drafts, Decoding(QUESTION_TOKENS, _TEMPERATURE, _TOP_P, seed, weigh=weigh, thinking=thinking)
+    decoding = Decoding(QUESTION_TOKENS, _TEMPERATURE, _TOP_P, seed, weigh=drafts > 1, thinking=settings.thinking)
+    least = _LEAST_LIKELIHOOD if drafts > 1 else -math.inf
+    calls = settings.questions_per_passage * drafts
+    return WayOfAsking(lambda passage: ask_prompt(passage, style), calls, decoding, least)
 
 
 def why_lost(generation: Generation, found: Reason) -> Reason:
@@ -90,23 +113,48 @@ def why_lost(generation: Generation, found: Reason) -> Reason:
     return cut.get(generation.failure, Reason.NO_ANSWER)
 
 
-def _likeliest_first(asked: Sequence[Passage], written: Sequence[Generation]) -> Iterator[tuple[Passage, Generation]]:
-    """The passages in order with what was written for each, the likeliest first."""
-    for _, drafts in groupby(zip(asked, written, strict=True), key=lambda pair: pair[0].id):
-        yield from sorted(drafts, key=lambda pair: -(pair[1].likelihood or 0.0))
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """One question as it was written, or what stands in its place. likelihood: mean log-probability, if it is known."""
+
+    passage: Passage
+    text: str
+    parsed: ParsedQuestion | None
+    likelihood: float | None
+    written: Generation
+
+
+def _likeliest_first(asked: Sequence[Passage], written: Sequence[Generation], *, listed: bool) -> Iterator[_Draft]:
+    """The drafts of each passage, in the order of the passages, the likeliest first."""
+    for _, replies in groupby(zip(asked, written, strict=True), key=lambda pair: pair[0].id):
+        drafts = [draft for passage, reply in replies for draft in _drafts(passage, reply, listed=listed)]
+        yield from sorted(drafts, key=lambda draft: -(draft.likelihood or 0.0))
+
+
+def _drafts(passage: Passage, reply: Generation, *, listed: bool) -> Iterator[_Draft]:
+    """What one reply holds: a draft that may not have the form of one, or those of a list."""
+    if not listed:
+        yield _Draft(passage, reply.text, parse_question(reply.text), reply.likelihood, reply)
+        return
+    found = parse_listed(reply.text)
+    for line, parsed in found:
+        likelihood = reply.lines[line] if line < len(reply.lines) else None
+        yield _Draft(passage, f"{parsed.answer} - {parsed.question}", parsed, likelihood, reply)
+    if not found:
+        yield _Draft(passage, reply.text, None, reply.likelihood, reply)
 
 
 def _why_held_back(
-    draft: Generation, question: Question, passage: Passage, before: int, settings: ExampleSettings
+    draft: _Draft, question: Question, way: WayOfAsking, before: int, settings: ExampleSettings
 ) -> Reason | None:
     """Why a well-formed draft is not put forward. before: how many other questions of its passage are already.
 
-    Only a writer that is weighed, which is a small one, is suspected of splicing: of 31 spliced drafts above the bound
-    strict readers found 2 good, of 146 others 42 (docs/mini.md).
+    Only `mini`, which is weighed and writes one question at a time, is suspected of splicing: of 31 spliced drafts
+    above the bound strict readers found 2 good, of 146 others 42 (docs/mini.md).
     """
-    if draft.likelihood is not None and is_spliced(question.text, passage.text):
+    if draft.likelihood is not None and not way.listed and is_spliced(question.text, draft.passage.text):
         return Reason.SPLICED
-    likely = draft.likelihood is None or draft.likelihood >= _LEAST_LIKELIHOOD
+    likely = draft.likelihood is None or draft.likelihood >= way.least_likelihood
     return None if likely and before < settings.questions_per_passage else Reason.UNLIKELY
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from raft.examples.asking import QUESTION_TOKENS, drafts_and_decoding
+from raft.examples.asking import QUESTION_TOKENS, way_of_asking
 from raft.examples.kinds import INSTRUCTED_TOKENS, needs_instructions
-from raft.examples.reading import READ_TOKENS
+from raft.examples.reading import READ_TOKENS, reading_model
 from raft.examples.targets import TARGET_TOKENS
 from raft.models.calls import Limits, Tokens
 from raft.models.generator import Decoding
 from raft.models.weights import MINI, is_endpoint, source_of
-from raft.prompts import Prompt, PromptStyle, ask_prompt, passages_prompt
+from raft.prompts import Prompt, PromptStyle, passages_prompt
 from raft.recipe import BY_MODEL, EXTRACTIVE, ExampleSettings
 from raft.types import Passage
 
@@ -106,22 +106,25 @@ def estimate_calls(work: Work, limits: Limits, journal: Container[str] = frozens
     rows = candidates * (1 + settings.paired)
     changes = settings.unanswerable_fraction * settings.near_miss_fraction > 0
     shown = settings.distractor_range[1]
-    if work.asked or changes or settings.read_distractors or settings.targets == BY_MODEL:
+    if work.asked:
         way = _way(settings.model, settings)
-        one = _mean(way.count, [passages_prompt("", [p], way.style) for p in _sample(work.passages)]) + QUESTION_TOKENS
-        drafts, decoding = drafts_and_decoding(settings, way.style, work.seed)
+        asking = way_of_asking(settings.model, way.style, settings, work.seed)
+        asked = [asking.prompt(passage) for passage in work.asked]
+        if needs_instructions(settings):
+            length = _shown_one(way, work.passages)
+            steps.append(way.step("write", len(asked) * each, length, INSTRUCTED_TOKENS))
+        else:
+            repeated = [prompt for prompt in asked for _ in range(asking.calls)]
+            known = way.known(repeated, asking.decoding, journal)
+            length = _mean(way.count, _sample(asked))
+            steps.append(way.step("write", len(repeated) - known, length, asking.decoding.max_new_tokens))
+        steps.append(
+            way.step("word anew", len(asked) * each * settings.paraphrases, QUESTION_TOKENS * 2, INSTRUCTED_TOKENS)
+        )
+    if work.asked or changes or settings.read_distractors:
+        way = _way(reading_model(settings), settings)
+        one = _shown_one(way, work.passages)
         if work.asked:
-            asked = [ask_prompt(passage, way.style) for passage in work.asked]
-            if needs_instructions(settings):
-                steps.append(way.step("write", len(asked) * each, one, INSTRUCTED_TOKENS))
-            else:
-                repeated = [prompt for prompt in asked for _ in range(each * drafts)]
-                known = way.known(repeated, decoding, journal)
-                length = _mean(way.count, _sample(asked))
-                steps.append(way.step("write", len(repeated) - known, length, QUESTION_TOKENS))
-            steps.append(
-                way.step("word anew", len(asked) * each * settings.paraphrases, QUESTION_TOKENS * 2, INSTRUCTED_TOKENS)
-            )
             steps.append(way.step("check", written, one, READ_TOKENS))
         if changes:
             steps.append(way.step("change", candidates, one * settings.round_trip_depth, READ_TOKENS))
@@ -130,7 +133,7 @@ def estimate_calls(work: Work, limits: Limits, journal: Container[str] = frozens
     if settings.targets != EXTRACTIVE:
         name = settings.model if settings.targets == BY_MODEL else settings.targets
         way = _way(name, settings)
-        one = _mean(way.count, [passages_prompt("", [p], way.style) for p in _sample(work.passages)]) + QUESTION_TOKENS
+        one = _shown_one(way, work.passages)
         steps.append(way.step("write targets", rows, one * (shown + 1), TARGET_TOKENS))
     return Estimate(tuple(step for step in steps if step.calls), known, limits)
 
@@ -156,6 +159,11 @@ class _Way:
         from raft.models.endpoint import requests
 
         return sum(request.key in journal for request in requests(self.model, prompts, decoding))
+
+
+def _shown_one(way: _Way, passages: Sequence[Passage]) -> float:
+    """Tokens of a prompt that shows one passage and a question, on average."""
+    return _mean(way.count, [passages_prompt("", [one], way.style) for one in _sample(passages)]) + QUESTION_TOKENS
 
 
 def _way(model: str, settings: ExampleSettings) -> _Way:

@@ -1,19 +1,29 @@
-"""Have a reader look at distractors one by one: what it can answer the question from is none."""
+"""The model that reads: it answers written questions, and looks at distractors one by one.
+
+A passage that it can answer the question from is no distractor.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from raft.models.generator import Decoding, Generator
+from raft.models.weights import MINI, SMOLLM2_WRITER
 from raft.outputs import parse_answer
 from raft.progress import Progress
 from raft.prompts import passages_prompt
+from raft.recipe import ExampleSettings
 from raft.text import token_f1
 from raft.types import Passage, Question
 
 READ_TOKENS = 80
 # The reader's answer may have a word more or less than the writer's.
 SAME_ANSWER_F1 = 0.6
+
+
+def reading_model(settings: ExampleSettings) -> str:
+    """The name of the model that checks questions by answering them."""
+    return settings.reader or (MINI if settings.model == SMOLLM2_WRITER else settings.model)
 
 
 def answering_passages(

@@ -11,9 +11,8 @@ from raft.recipe import ExampleSettings
 
 def public_settings(settings: ExampleSettings) -> dict[str, Any]:
     """Every setting as plain values, for the manifest and the dataset card."""
-    names = {
-        name: public_name(value) for name in ("model", "targets", "for_model") if (value := getattr(settings, name))
-    }
+    models = ("model", "reader", "targets", "for_model")
+    names = {name: public_name(value) for name in models if (value := getattr(settings, name))}
     # A file of this machine, whose content is recorded among the inputs.
     names["blocked_words"] = Path(settings.blocked_words).name
     return settings.model_dump(mode="json") | names

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from raft.artifacts import Draft, Ledger, Manifest, Stage, check_output, fingerprint, hash_path, write_jsonl, writing
 from raft.corpus.duplicates import document_clusters
@@ -23,6 +23,7 @@ from raft.examples.kinds import follows_instructions, neighbours, paraphrase, wr
 from raft.examples.leakage import find_leaks, leak_counts
 from raft.examples.missing import write_near_misses
 from raft.examples.oracles import further_oracles, linked
+from raft.examples.reading import reading_model
 from raft.examples.recording import public_settings
 from raft.examples.splitting import (
     Split,
@@ -36,7 +37,7 @@ from raft.index import Index
 from raft.journal import Journal
 from raft.models.calls import Calls, Limits, Spending, is_paid
 from raft.models.generator import Generator, load_generator
-from raft.models.weights import weights_fingerprint
+from raft.models.weights import SMOLLM2_WRITER, weights_fingerprint
 from raft.progress import Progress, Silent
 from raft.questions import LeftOut, QuestionFile, evidence_pools, find_oracle, read_question_file, settle_evidence
 from raft.recipe import BY_MODEL, EXTRACTIVE, ExampleSettings
@@ -66,12 +67,13 @@ def generate_examples(
     questions: to train on, in any form that `read_question_file` reads; documents that none of them speaks of are the
     unseen ones. Without it the model writes questions for the documents that are not held out as unseen. Every
     candidate ends as a row or in `rejected.jsonl` with its reason, and so does what was left out of the question file.
-    generator: instead of the model of the settings, and without a journal. limits: on what the models' calls come to.
+    generator: instead of the models of the settings, and without a journal. limits: on what the models' calls come to.
 
     What models write is kept in a journal beside `out`, from which a run that was stopped goes on to the same bytes.
     When the folder stands there, what an endpoint wrote stays in the journal and the rest goes. Raises InputError,
     ArtifactError, ModelError, or LimitError where a limit is reached; nothing is half-written.
     """
+    _check_models(settings)
     check = unwanted(settings)
     file = read_question_file(questions) if questions is not None else QuestionFile(())
     index = Index.open(index_dir)
@@ -83,13 +85,14 @@ def generate_examples(
         if generator is None:
             work = _planned(index, file if questions is not None else None, alike, settings, seed)
             progress.note(str(estimate_calls(work, limits, journal)))
-            if _needs_model(questions, settings):
-                generator = load_generator(settings.model, calls=calls)
-        helpers = _helpers(settings, generator, calls)
+            generator, reader = _models(questions, settings, calls)
+        else:
+            reader = generator
+        helpers = _helpers(settings, generator, reader, calls)
         if questions is None:
             splits, clusters = split_by_document(sorted(alike), alike, settings, rng), alike
-            assert generator is not None
-            candidates, rejected = _written(index, splits, generator, settings, seed, progress)
+            assert generator is not None and reader is not None
+            candidates, rejected = _written(index, splits, _Asker(generator, reader), settings, seed, progress)
         else:
             settings = _without_unseen(settings)
             given = settle_evidence(file.questions, index.documents, index.repeats, index.folder)
@@ -99,8 +102,8 @@ def generate_examples(
             clusters = joined_by_questions(alike, given, asked) if settings.join_questions else alike
             splits = with_those_alike(split_by_document(sorted(asked), clusters, settings, rng), clusters)
         candidates = _within_one_split(_wanted(candidates, check, rejected), splits, rejected)
-        if generator is not None:
-            changed, unchanged = write_near_misses(candidates, index, generator, settings, rng, progress)
+        if reader is not None:
+            changed, unchanged = write_near_misses(candidates, index, reader, settings, rng, progress)
             candidates += changed
             rejected += unchanged
         composed, lost = assemble(index, candidates, settings, rng, helpers, progress)
@@ -170,6 +173,7 @@ def estimate_examples(
 
     Raises InputError, ArtifactError or ModelError where that would.
     """
+    _check_models(settings)
     check_output(out, Stage.EXAMPLES)
     file = read_question_file(questions) if questions is not None else None
     index = Index.open(index_dir)
@@ -209,8 +213,10 @@ def _work(
     if questions is not None:
         settings = _without_unseen(settings)
         inputs["questions"] = hash_path(questions)
-    if _needs_model(questions, settings):
+    if _needs_writer(questions, settings):
         inputs["model"] = weights_fingerprint(settings.model)
+    if reading_model(settings) != settings.model and _needs_reader(questions, settings):
+        inputs["reader"] = weights_fingerprint(reading_model(settings))
     if settings.targets not in (EXTRACTIVE, BY_MODEL):
         inputs["teacher"] = weights_fingerprint(settings.targets)
     if settings.for_model:
@@ -220,14 +226,42 @@ def _work(
     return {**public_settings(settings), "seed": seed}, inputs
 
 
-def _needs_model(questions: Path | None, settings: ExampleSettings) -> bool:
-    """Whether `settings.model` has anything to do: write or change questions, read distractors, or write targets."""
+def _check_models(settings: ExampleSettings) -> None:
+    """Refuse to have `smollm2-writer` do what it was not trained for."""
+    targets = settings.model if settings.targets == BY_MODEL else settings.targets
+    for name, model in (("targets", targets), ("reader", settings.reader)):
+        if model == SMOLLM2_WRITER:
+            raise InputError(f"'{model}' writes questions and nothing else: name another model as generate.{name}")
+
+
+def _needs_writer(questions: Path | None, settings: ExampleSettings) -> bool:
+    """Whether `settings.model` has anything to do: write questions or targets, or all that a reader does."""
+    reads = reading_model(settings) == settings.model and _needs_reader(questions, settings)
+    return questions is None or reads or settings.targets == BY_MODEL
+
+
+def _needs_reader(questions: Path | None, settings: ExampleSettings) -> bool:
+    """Whether there are questions or distractors for a model to read."""
     changes = settings.unanswerable_fraction * settings.near_miss_fraction > 0
-    return questions is None or changes or settings.read_distractors or settings.targets == BY_MODEL
+    return questions is None or changes or settings.read_distractors
 
 
-def _helpers(settings: ExampleSettings, generator: Generator | None, calls: Calls) -> Helpers:
-    """What rows are checked with, loaded before any work is done that a wrong name would waste."""
+def _models(
+    questions: Path | None, settings: ExampleSettings, calls: Calls
+) -> tuple[Generator | None, Generator | None]:
+    """The writer and the reader, which may be the same; None for one that has nothing to do.
+
+    They are loaded before any work is done that a wrong name would waste.
+    """
+    writer = load_generator(settings.model, calls=calls) if _needs_writer(questions, settings) else None
+    if not _needs_reader(questions, settings):
+        return writer, None
+    name = reading_model(settings)
+    return writer, writer if name == settings.model else load_generator(name, calls=calls)
+
+
+def _helpers(settings: ExampleSettings, generator: Generator | None, reader: Generator | None, calls: Calls) -> Helpers:
+    """What rows are made and checked with."""
     writer = None if settings.targets == EXTRACTIVE else generator
     if settings.targets not in (EXTRACTIVE, BY_MODEL):
         writer = load_generator(settings.targets, calls=calls)
@@ -237,7 +271,7 @@ def _helpers(settings: ExampleSettings, generator: Generator | None, calls: Call
         from raft.models.tokens import load_codec
 
         fits = load_codec(settings.for_model)
-    return Helpers(generator, writer, fits)
+    return Helpers(reader, writer, fits)
 
 
 def _wanted(
@@ -276,24 +310,31 @@ def _within_one_split(
     return kept
 
 
+class _Asker(NamedTuple):
+    """The model that writes questions, and the one that checks them by answering them."""
+
+    writer: Generator
+    reader: Generator
+
+
 def _written(
     index: Index,
     splits: Mapping[str, Split],
-    generator: Generator,
+    asker: _Asker,
     settings: ExampleSettings,
     seed: int,
     progress: Progress,
 ) -> tuple[list[Candidate], list[Rejected]]:
-    asked = seen_passages(index.passages, splits)
-    if not follows_instructions(settings, generator):
-        candidates, malformed = write_questions(asked, generator, settings, seed, progress)
-        kept, failed = round_trip(candidates, index, generator, settings, progress)
+    passages, (writer, reader) = seen_passages(index.passages, splits), asker
+    if not follows_instructions(settings, writer):
+        candidates, malformed = write_questions(passages, writer, settings, seed, progress)
+        kept, failed = round_trip(candidates, index, reader, settings, progress)
         return kept, [*malformed, *failed]
-    near = neighbours(asked, index, splits, settings)
-    candidates, malformed = write_kinds(asked, near, generator, settings, seed, progress)
-    kept, failed = round_trip(candidates, index, generator, settings, progress)
-    others, unlike = paraphrase(kept, generator, settings, seed, progress)
-    kept_too, lost = round_trip(others, index, generator, settings, progress)
+    near = neighbours(passages, index, splits, settings)
+    candidates, malformed = write_kinds(passages, near, writer, settings, seed, progress)
+    kept, failed = round_trip(candidates, index, reader, settings, progress)
+    others, unlike = paraphrase(kept, writer, settings, seed, progress)
+    kept_too, lost = round_trip(others, index, reader, settings, progress)
     return [*kept, *kept_too], [*malformed, *failed, *unlike, *lost]
 
 

@@ -75,7 +75,7 @@ class Row:
         """The text, when it is complete."""
         answered = self.form.answered if self.form is not None and self.form.stops_at_answer else None
         counted = self.logs[:answered]
-        return Written(self.written, sum(counted) / len(counted) if counted else None, answered)
+        return Written(self.written, sum(counted) / len(counted) if counted else None, answered, self.logs)
 
 
 def looped(written: Sequence[int], has_letter: Callable[[int], bool]) -> int:

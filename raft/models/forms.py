@@ -37,12 +37,14 @@ _TAIL = 2 * len(ANSWER)
 class Written:
     """The tokens of one text, without padding. likelihood: their mean log-probability, where it was asked for.
 
-    answered: how many tokens come before its answer, where a form tells.
+    answered: how many tokens come before its answer, where a form tells. logs: the log-probability of each token, from
+    a back-end that keeps them.
     """
 
     tokens: list[int]
     likelihood: float | None = None
     answered: int | None = None
+    logs: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,8 @@ class Generation:
     for or the back-end does not tell it. structured: whether it was held to the schema of its decoding or the choices
     of its prompt; None where there are none, or the back-end knows none. held_back: a content filter kept the text from
     us, which is then empty. failure: why there is no answer, where the text is empty for that. unused: what was written
-    all the same, such as the words before a cut, for people to read; never thoughts.
+    all the same, such as the words before a cut, for people to read; never thoughts. lines: of a list of questions, the
+    likelihood of each line, where it was asked for.
     """
 
     text: str
@@ -88,6 +89,7 @@ class Generation:
     held_back: bool = False
     failure: Failure | None = None
     unused: str = ""
+    lines: tuple[float, ...] = ()
 
     @classmethod
     def restored(cls, known: Mapping[str, Any]) -> Generation:

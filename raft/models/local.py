@@ -30,7 +30,14 @@ from raft.models.mini.pointing import Pointing
 from raft.models.padded import Forms, write_padded
 from raft.models.tokens import Codec, codec_of, context_of
 from raft.models.tuned import describe_tuned
-from raft.models.weights import folder_fingerprint, source_of, weights_fingerprint
+from raft.models.weights import (
+    SMOLLM2,
+    SMOLLM2_WRITER,
+    WRITER_FOLDER,
+    folder_fingerprint,
+    source_of,
+    weights_fingerprint,
+)
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle
 
@@ -65,6 +72,8 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
 
     # Its bars for a second of loading would stand between those of our own display.
     transformers.utils.logging.disable_progress_bar()
+    if name == SMOLLM2_WRITER:
+        raise ModelError(f"'{name}' writes questions and nothing else: give '{SMOLLM2}' or another model")
     source = source_of(name)
     device = pick_device()
     try:
@@ -97,6 +106,19 @@ def _exact_dtype(config: Any, device: torch.device) -> torch.dtype:
     from raft.models.mini.modeling import MiniConfig
 
     return torch.float32 if isinstance(config, MiniConfig) else pick_dtype(device)
+
+
+def _with_adapter(name: str, adapter: Path, called: str = "") -> LoadedModel:
+    """A model with LoRA matrices merged into its weights, which answers as fast as without them; by another name."""
+    from peft import PeftModel
+
+    device = pick_device()
+    # On a CPU they are added in float32, where nothing is lost.
+    loaded = load_model(name, torch.float32 if device.type == "cpu" else None)
+    with without_peft_noise():
+        merged = PeftModel.from_pretrained(loaded.model, str(adapter)).merge_and_unload()
+    merged.to(_exact_dtype(merged.config, device))
+    return LoadedModel(called or name, merged, loaded.codec, loaded.context_tokens)
 
 
 def _in_format(model: Any, dtype: torch.dtype) -> Any:
@@ -147,21 +169,15 @@ class LocalGenerator:
         identity: list[str] = []
         if calls is not None and calls.journal is not None:
             identity = [weights_fingerprint(name), folder_fingerprint(adapter) if adapter else ""]
+        if name == SMOLLM2_WRITER:
+            return cls(_with_adapter(SMOLLM2, WRITER_FOLDER, name), calls=calls, identity=identity)
         if adapter is None:
             return cls(load_model(name), calls=calls, identity=identity)
         variant = describe_tuned(adapter).variant
         if not (adapter / "adapter_config.json").exists():
             loaded = load_model(str(adapter))
             return cls(LoadedModel(name, loaded.model, loaded.codec, loaded.context_tokens), variant, calls, identity)
-        from peft import PeftModel
-
-        device = pick_device()
-        # Merged weights answer as fast as the untuned ones. On a CPU they are added in float32, where nothing is lost.
-        loaded = load_model(name, torch.float32 if device.type == "cpu" else None)
-        with without_peft_noise():
-            merged = PeftModel.from_pretrained(loaded.model, str(adapter)).merge_and_unload()
-        merged.to(_exact_dtype(merged.config, device))
-        return cls(LoadedModel(name, merged, loaded.codec, loaded.context_tokens), variant, calls, identity)
+        return cls(_with_adapter(name, adapter), variant, calls, identity)
 
     def generate(
         self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
@@ -280,7 +296,8 @@ class LocalGenerator:
         made = []
         for group, prompt, form, one in zip(groups, prompts, forms, written, strict=True):
             text, count = codec.decode(one.tokens), len(one.tokens)
-            said = Generation(text, seconds, len(group.ids), count, one.likelihood)
+            lines = codec.lines_of(one.tokens, one.logs) if prompt.listed and one.logs else ()
+            said = Generation(text, seconds, len(group.ids), count, one.likelihood, lines=lines)
             if prompt.choices:
                 before = None if one.answered is None else one.tokens[: one.answered]
                 cites = isinstance(form, Output) and form.must_cite

@@ -137,6 +137,15 @@ class Codec:
         """Whether what a model wrote so far holds a whole line that says anything."""
         return holds_whole_line(str(self.tokenizer.decode(list(ids), skip_special_tokens=True)))
 
+    def lines_of(self, ids: Sequence[int], logs: Sequence[float]) -> tuple[float, ...]:
+        """The mean log-probability of each line of a text; a break belongs to the line that it ends."""
+        lines: list[list[float]] = [[]]
+        for token, log in zip(ids, logs, strict=False):
+            lines[-1].append(log)
+            if "\n" in str(self.tokenizer.decode([token])):
+                lines.append([])
+        return tuple(sum(line) / len(line) for line in lines if line)
+
     def _rendered(self, prompt: Prompt) -> list[Segment]:
         """The model's own chat template around our segments, and the begun reply behind it.
 

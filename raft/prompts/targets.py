@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from raft.prompts.form import ANSWER, BEGIN_QUOTE, END_QUOTE, QUESTION, Segment, content, template
+from raft.prompts.form import (
+    ANSWER,
+    BEGIN_QUOTE,
+    END_QUOTE,
+    LISTED_ANSWER,
+    LISTED_QUESTION,
+    QUESTION,
+    Segment,
+    content,
+    template,
+)
 
 
 class CitedQuote(NamedTuple):
@@ -54,3 +64,19 @@ def plain_target(answer: str) -> tuple[Segment, ...]:
 def question_target(answer: str, question: str) -> tuple[Segment, ...]:
     """What a question writer is taught: the answer first, so that the question is about something definite."""
     return (*plain_target(answer), template(f" {QUESTION} "), content(question))
+
+
+def listed_target(asked: Sequence[tuple[str, str]]) -> tuple[Segment, ...]:
+    """Questions about one passage, each below its answer, as `list_prompt` begins them. asked: (question, answer)."""
+    rows = [
+        segment
+        for question, answer in asked
+        for segment in (
+            template(f"\n{LISTED_ANSWER}"),
+            content(f" {answer}"),
+            template(LISTED_QUESTION),
+            content(f" {question}"),
+        )
+    ]
+    # The prompt ends with the first mark.
+    return tuple(rows[1:])

@@ -9,6 +9,7 @@ import torch
 
 from raft.errors import ModelError
 from raft.models.generator import Decoding, Generator, load_generator
+from raft.models.local import load_model
 from raft.outputs import parse_answer
 from raft.prompts import PromptStyle, PromptVariant, ask_prompt, closed_book_prompt, passages_prompt
 from raft.types import ShownPassage
@@ -121,3 +122,8 @@ def test_a_model_that_is_not_there_is_an_error_that_says_what_to_give(tmp_path: 
         load_generator(str(tmp_path / "nothing"))
     with pytest.raises(ModelError, match="names no endpoint"):
         load_generator("openai:gpt")
+
+
+def test_a_model_that_writes_questions_alone_is_refused_for_anything_else() -> None:
+    with pytest.raises(ModelError, match="'smollm2-writer' writes questions and nothing else: give 'smollm2'"):
+        load_model("smollm2-writer")

@@ -190,3 +190,16 @@ def test_the_template_of_smollm2_shows_turns_without_a_system_message_of_its_own
     assert "helpful AI assistant" not in text
     closing = codec.tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert codec.prompt_ids(worked("<|im_end|> Why?")).count(closing) == 4
+
+
+def test_each_line_of_a_list_has_a_likelihood_of_its_own(llama: Path) -> None:
+    codec = chat(llama)
+    ids = [
+        *codec.tokenizer("a b")["input_ids"],
+        *codec.tokenizer("\n")["input_ids"],
+        *codec.tokenizer("c")["input_ids"],
+    ]
+    # What ends a line is part of it.
+    logs = [-1.0] * (len(ids) - 1) + [-3.0]
+    assert codec.lines_of(ids, logs) == (-1.0, -3.0)
+    assert codec.lines_of([], []) == ()
