@@ -1,6 +1,7 @@
 """Scripts that measure are run by hand and rarely: what they take from the package has to be there all the same."""
 
 import ast
+import json
 from collections.abc import Callable
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
@@ -53,3 +54,28 @@ def test_tuning_is_held_against_the_plain_trainer_step_by_step(tiny_chat: Callab
     assert bench.compared(again)["trainer"]["loss_difference"] == pytest.approx(1 / 3, abs=0.001)
     shares = bench.run("raft", model, 9, float32=True, profile=True)["profile"]
     assert len(shares) == 12 and 0 < sum(shares.values()) <= 1
+
+
+def test_two_readers_agree_by_more_than_chance_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The script imports its neighbour.
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    check = loaded("check_writer")
+
+    def reading(name: str, verdicts: str) -> Path:
+        path = tmp_path / name
+        rows = [json.dumps({"id": str(n), "good": verdict == "+"}) + "\n" for n, verdict in enumerate(verdicts)]
+        path.write_text("".join(rows))
+        return path
+
+    one, other = reading("one", "++++----"), reading("other", "+++-+---")
+    # Six of eight are equal, where half would be by chance.
+    assert check.agreement(one, other) == {
+        "questions": 8,
+        "good_percent": [50.0, 50.0],
+        "both_good_percent": 37.5,
+        "equal_verdicts_percent": 75.0,
+        "kappa": 0.5,
+    }
+    assert check.agreement(one, one)["kappa"] == 1.0
+    with pytest.raises(SystemExit, match="do not hold the same questions"):
+        check.agreement(one, reading("short", "++"))
