@@ -146,7 +146,8 @@ class Language(StrEnum):
 class ExampleSettings(Settings):
     model: str = Field("mini", description="model that writes the questions")
     reader: str = Field(
-        "", description="model that checks questions by answering them; nothing: `model`, or `mini` for smollm2-writer"
+        "",
+        description="model that checks questions by answering them; nothing: `model`, or `mini` for a question writer",
     )
     questions_per_passage: Count = Field(4, description="questions to write for each passage, before filtering")
     drafts: Count = Field(3, description="drafts that `mini` writes for each of them; it puts forward the likeliest")

@@ -37,7 +37,7 @@ from raft.index import Index
 from raft.journal import Journal
 from raft.models.calls import Calls, Limits, Spending, is_paid
 from raft.models.generator import Generator, load_generator
-from raft.models.weights import SMOLLM2_WRITER, weights_fingerprint
+from raft.models.weights import weights_fingerprint, writer_base
 from raft.progress import Progress, Silent
 from raft.questions import LeftOut, QuestionFile, evidence_pools, find_oracle, read_question_file, settle_evidence
 from raft.recipe import BY_MODEL, EXTRACTIVE, ExampleSettings
@@ -227,11 +227,11 @@ def _work(
 
 
 def _check_models(settings: ExampleSettings) -> None:
-    """Refuse to have `smollm2-writer` do what it was not trained for."""
+    """Refuse to have a question writer do what it was not trained for."""
     targets = settings.model if settings.targets == BY_MODEL else settings.targets
     for name, model in (("targets", targets), ("reader", settings.reader)):
-        if model == SMOLLM2_WRITER:
-            raise InputError(f"'{model}' writes questions and nothing else: name another model as generate.{name}")
+        if writer_base(model):
+            raise InputError(f"{model} writes questions and nothing else: name another model as generate.{name}")
 
 
 def _needs_writer(questions: Path | None, settings: ExampleSettings) -> bool:

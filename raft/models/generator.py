@@ -97,7 +97,8 @@ class Generation:
         values = {one.name: known[one.name] for one in fields(cls) if one.name in known}
         if failure := values.get("failure"):
             values["failure"] = Failure(failure) if failure in set(Failure) else Failure.NO_TEXT
-        return cls(**values)
+        # JSON knows no tuples.
+        return cls(**{**values, "lines": tuple(values.get("lines", ()))})
 
 
 def confidence(likelihood: float) -> float:

@@ -31,12 +31,10 @@ from raft.models.padded import Forms, write_padded
 from raft.models.tokens import Codec, codec_of, context_of
 from raft.models.tuned import describe_tuned
 from raft.models.weights import (
-    SMOLLM2,
-    SMOLLM2_WRITER,
-    WRITER_FOLDER,
     folder_fingerprint,
     source_of,
     weights_fingerprint,
+    writer_base,
 )
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle
@@ -72,8 +70,8 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
 
     # Its bars for a second of loading would stand between those of our own display.
     transformers.utils.logging.disable_progress_bar()
-    if name == SMOLLM2_WRITER:
-        raise ModelError(f"'{name}' writes questions and nothing else: give '{SMOLLM2}' or another model")
+    if base := writer_base(name):
+        raise ModelError(f"{name} writes questions and nothing else: give {base!r} or another model")
     source = source_of(name)
     device = pick_device()
     try:
@@ -169,8 +167,8 @@ class LocalGenerator:
         identity: list[str] = []
         if calls is not None and calls.journal is not None:
             identity = [weights_fingerprint(name), folder_fingerprint(adapter) if adapter else ""]
-        if name == SMOLLM2_WRITER:
-            return cls(_with_adapter(SMOLLM2, WRITER_FOLDER, name), calls=calls, identity=identity)
+        if base := writer_base(name):
+            return cls(_with_adapter(base, Path(name), name), calls=calls, identity=identity)
         if adapter is None:
             return cls(load_model(name), calls=calls, identity=identity)
         variant = describe_tuned(adapter).variant
@@ -246,7 +244,7 @@ class LocalGenerator:
             if before:
                 drawn = bytearray(base64.b64decode(known["random_state"]))
                 set_random_state(device, torch.frombuffer(drawn, dtype=torch.uint8))
-            return [Generation(**one) for one in known["written"]]
+            return [Generation.restored(one) for one in known["written"]]
         written = self._paid(groups, prompts, decoding, told)
         after = random_state(device).numpy().tobytes() if before else b""
         calls.keep(key, {"written": [asdict(one) for one in written], "random_state": base64.b64encode(after).decode()})

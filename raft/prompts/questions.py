@@ -26,7 +26,7 @@ _ASK_INSTRUCTION = (
     "name what it is about, and must make sense to somebody who does not see the passage. "
     f"Reply in one line: {ANSWER} the answer, in words of the passage {QUESTION} the question"
 )
-# What `smollm2-writer` was trained on: a change here needs another training.
+# What question writers are trained on: a change here needs another training.
 _LIST_INSTRUCTION = (
     "Write questions that the passage answers in a few words. Each must make sense to somebody who does not see the "
     "passage."
@@ -73,7 +73,7 @@ def ask_prompt(passage: Showable, style: PromptStyle) -> Prompt:
 
 
 def list_prompt(passage: Showable) -> Prompt:
-    """Ask `smollm2-writer` for several questions about a passage, each below its answer."""
+    """Ask a question writer (`scripts/train_writer`) for several questions about a passage, each below its answer."""
     title = (content(passage.title), template(": ")) if passage.title else ()
     user = (template("Passage:\n"), *title, content(passage.text))
     return Prompt((template(_LIST_INSTRUCTION),), user, begun=LISTED_ANSWER, listed=True)

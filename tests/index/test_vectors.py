@@ -134,7 +134,8 @@ def test_the_code_of_the_documentation_finds_what_raft_finds(
 ) -> None:
     build_index([notes], tmp_path / "index", SETTINGS, embedder=minilm)
     page = (Path(__file__).parents[2] / "docs" / "store.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    section = page.partition("## Open it with FAISS")[2].partition("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     model = str(get_model_path())
     here = code.replace('"index/', f'"{tmp_path}/index/').replace("sentence-transformers/all-MiniLM-L6-v2", model)
     assert here.count(str(tmp_path)) == 2 and model in here

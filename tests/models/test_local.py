@@ -1,17 +1,20 @@
 """Models on this machine: the same answers in any order, nothing cut, adapters put on."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 
 from raft.errors import ModelError
 from raft.models.generator import Decoding, Generator, load_generator
 from raft.models.local import load_model
+from raft.models.weights import weights_fingerprint
 from raft.outputs import parse_answer
-from raft.prompts import PromptStyle, PromptVariant, ask_prompt, closed_book_prompt, passages_prompt
+from raft.prompts import PromptStyle, PromptVariant, ask_prompt, closed_book_prompt, list_prompt, passages_prompt
 from raft.types import ShownPassage
 
 QUESTIONS = ["What stops at 36 bar?", "Who?", "When did the Tessaly run aground near Hask Landing?", "Who?"]
@@ -124,6 +127,23 @@ def test_a_model_that_is_not_there_is_an_error_that_says_what_to_give(tmp_path: 
         load_generator("openai:gpt")
 
 
-def test_a_model_that_writes_questions_alone_is_refused_for_anything_else() -> None:
-    with pytest.raises(ModelError, match="'smollm2-writer' writes questions and nothing else: give 'smollm2'"):
-        load_model("smollm2-writer")
+def test_the_folder_of_a_question_writer_is_its_model_with_the_matrices_and_is_good_for_nothing_else(
+    tiny_chat: Callable[[str], Path], tmp_path: Path
+) -> None:
+    base = str(tiny_chat("llama"))
+    adapted = get_peft_model(load_model(base).model, LoraConfig(target_modules="all-linear", init_lora_weights=False))
+    adapted.save_pretrained(tmp_path / "writer")
+    (tmp_path / "writer" / "writer.json").write_text(json.dumps({"base_model": base}))
+    name, passage = str(tmp_path / "writer"), ShownPassage("p", "d", "Pumps", "The Merrow 45 stops at 36 bar.", True)
+    decoding = Decoding(max_new_tokens=12, weigh=True)
+    (plain,) = load_generator(base).generate([list_prompt(passage)], decoding)
+    (said,) = load_generator(name).generate([list_prompt(passage)], decoding)
+    assert said.text != plain.text
+    # A line for each break in what was written, each with its likelihood.
+    assert said.lines and all(likelihood < 0 for likelihood in said.lines)
+    assert weights_fingerprint(name) != weights_fingerprint(base)
+    with pytest.raises(ModelError, match=f"{name} writes questions and nothing else: give '{base}'"):
+        load_model(name)
+    (tmp_path / "writer" / "writer.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"writer.json names no base_model \('base_model'\): train the writer again"):
+        load_generator(name)
