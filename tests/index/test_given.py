@@ -97,6 +97,19 @@ def test_vectors_follow_their_rows_where_the_rows_were_indexed_before(
     assert np.array_equal(map_rows(tmp_path / "index" / VECTORS, 5), first)
 
 
+def test_rows_count_on_from_file_to_file_in_the_order_given(
+    vectors: np.ndarray, tmp_path: Path, minilm: Embedder
+) -> None:
+    rows = [json.dumps(line) for line in LINES if line is not None]
+    files = [tmp_path / "z.jsonl", tmp_path / "a.jsonl"]
+    for path, part in zip(files, (rows[:4], rows[4:]), strict=True):
+        path.write_text("\n".join(part))
+    np.save(tmp_path / "vectors.npy", vectors)
+    build_index(files, tmp_path / "index", SETTINGS, embedder=minilm, vectors=tmp_path / "vectors.npy")
+    assert [passage.id for passage in Index.open(tmp_path / "index", minilm).passages] == ["a", "c", "b", "d", "e"]
+    np.testing.assert_allclose(map_rows(tmp_path / "index" / VECTORS, 5), unit(vectors)[[0, 4, 1, 5, 6]], atol=1e-7)
+
+
 def test_the_same_vectors_change_nothing_others_do_and_none_are_taken_for_the_embedders(
     rows: Path, index: Callable[..., Any], vectors: np.ndarray, tmp_path: Path, minilm: Embedder
 ) -> None:
@@ -144,9 +157,9 @@ def test_a_row_that_no_passage_needs_may_hold_anything(index: Callable[..., Any]
 
 
 def test_numbers_whose_squares_overflow_are_scaled_too(tmp_path: Path) -> None:
-    np.save(tmp_path / "vectors.npy", np.array([[3e30, 4e30], [3e-30, 4e-30]], np.float32))
-    taken = GivenVectors(tmp_path / "vectors.npy").take([1, 0])
-    np.testing.assert_allclose(taken, [[0.6, 0.8]] * 2, rtol=1e-6)
+    np.save(tmp_path / "vectors.npy", np.array([[3e-30, 4e-30], [3e30, 4e30], [3e300, 4e300], [3e-300, 4e-300]]))
+    taken = GivenVectors(tmp_path / "vectors.npy").take([1, 0, 3, 2])
+    np.testing.assert_allclose(taken, [[0.6, 0.8]] * 4, rtol=1e-6)
 
 
 @pytest.mark.parametrize("raw", [b"", b"rows", b"\x93NUMPY\x01\x00"])
