@@ -68,6 +68,11 @@ def test_the_likeliest_questions_of_a_list_are_put_forward_and_the_same_one_once
     assert sorted(rejected) == sorted([Reason.DUPLICATE, Reason.UNLIKELY])
 
 
+def test_a_question_that_its_writer_finds_unlikely_is_not_put_forward(folder: Path) -> None:
+    lister = Lister(folder, listed(ASKED), [-0.1, -0.5, -0.1, -0.6, -0.1, -0.4])
+    assert written(lister) == ([ASKED[2][0], ASKED[0][0]], [Reason.UNLIKELY])
+
+
 def test_a_list_that_is_cut_off_keeps_its_whole_questions_and_one_of_no_form_is_told(folder: Path) -> None:
     kept, rejected = written(Lister(folder, listed(ASKED[:2]) + "\nAnswer: April\nQuest"))
     assert kept == [ASKED[0][0], ASKED[1][0]]
