@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -185,6 +186,17 @@ def train(
         sum(len(row.target) for row in lessons.rows),
         [untuned, *by_epoch(state)] if untuned else by_epoch(state),
     )
+
+
+def save_adapter(model: Any, base: str, folder: Path) -> None:
+    """Write the LoRA matrices of a model and their settings. base: the name of the model below them."""
+    # peft would record where the base lies on this machine, look the base up on the hub, and write a set of module
+    # names in an order that changes from run to run.
+    adapter = model.peft_config["default"]
+    adapter.base_model_name_or_path = base
+    if isinstance(adapter.target_modules, set):
+        adapter.target_modules = sorted(adapter.target_modules)
+    model.save_pretrained(folder, save_embedding_layers=False)
 
 
 def by_epoch(state: TrainerState) -> list[dict[str, float]]:

@@ -129,13 +129,9 @@ def _save(result: TrainingResult, loaded: LoadedModel, settings: TuneSettings, f
     if settings.full:
         result.model.save_pretrained(folder)
     else:
-        # peft would record where the base lies on this machine, look the base up on the hub, and write a set of module
-        # names in an order that changes from run to run.
-        adapter = result.model.peft_config["default"]
-        adapter.base_model_name_or_path = settings.model
-        if isinstance(adapter.target_modules, set):
-            adapter.target_modules = sorted(adapter.target_modules)
-        result.model.save_pretrained(folder, save_embedding_layers=False)
+        from raft.tune.training import save_adapter
+
+        save_adapter(result.model, settings.model, folder)
     loaded.codec.tokenizer.save_pretrained(folder)
 
 
