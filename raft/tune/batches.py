@@ -1,4 +1,4 @@
-"""Rows of like length together, and as many of them at once as fit a budget of tokens."""
+"""Rows of like length together, those that begin alike side by side, and as many at once as fit a budget of tokens."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from random import Random
 
 from torch.utils.data import Sampler
 
+from raft.tune.encoding import EncodedRow
+
 # Batches are drawn from so many at a time, so that rows of like length meet and every epoch still has its own order.
 _DRAWN_FROM = 50
+# Fewer tokens in common are not worth a forward pass of their own.
+_WORTH_SHARING = 16
 
 
 class LikeLengths(Sampler[int]):
     """Row numbers in a new order each epoch: each run of `batch_rows` of them has rows of like length."""
 
-    def __init__(self, lengths: Sequence[int], batch_rows: int, seed: int) -> None:
-        self._lengths, self._batch_rows, self._seed = lengths, batch_rows, seed
+    def __init__(self, rows: Sequence[EncodedRow], batch_rows: int, seed: int) -> None:
+        self._rows, self._batch_rows, self._seed = rows, batch_rows, seed
+        self._families = families(rows)
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -23,18 +28,48 @@ class LikeLengths(Sampler[int]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        return len(self._rows)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(shuffled(self._lengths, self._batch_rows, Random(f"{self._seed} epoch {self._epoch}")))
+        lengths = [max(self._rows[row].length for row in family) for family in self._families]
+        drawn = shuffled(self._families, lengths, self._batch_rows, Random(f"{self._seed} epoch {self._epoch}"))
+        return iter(drawn)
 
 
-def shuffled(lengths: Sequence[int], batch_rows: int, rng: Random) -> list[int]:
-    """The order of one epoch: each row once; only its last run may be shorter than `batch_rows`."""
-    order = rng.sample(range(len(lengths)), len(lengths))
+def families(rows: Sequence[EncodedRow]) -> list[list[int]]:
+    """The row numbers, those together whose prompts begin alike for more than half: they ask about the same passages.
+
+    In the order of the first row of each.
+    """
+    found: list[list[int]] = []
+    for row in sorted(range(len(rows)), key=lambda row: rows[row].prompt):
+        longest = max(len(rows[row].prompt), len(rows[found[-1][0]].prompt)) if found else 0
+        if found and 2 * shared_tokens([rows[found[-1][0]], rows[row]]) > longest:
+            found[-1].append(row)
+        else:
+            found.append([row])
+    return sorted((sorted(family) for family in found), key=lambda family: family[0])
+
+
+def shared_tokens(rows: Sequence[EncodedRow]) -> int:
+    """How many tokens all prompts begin with: 0 where that is not worth it. The last token of a prompt is never shared,
+    since it says the first of the target."""
+    first, last = min(row.prompt for row in rows), max(row.prompt for row in rows)
+    most = min(len(row.prompt) for row in rows) - 1
+    # What the first and the last in order have in common, all between them have.
+    length = next((place for place in range(most) if first[place] != last[place]), most)
+    return length if len(rows) > 1 and length >= _WORTH_SHARING else 0
+
+
+def shuffled(families: Sequence[Sequence[int]], lengths: Sequence[int], batch_rows: int, rng: Random) -> list[int]:
+    """The order of one epoch: each row once; only its last run may be shorter than `batch_rows`.
+
+    lengths: tokens of the longest row of each family.
+    """
+    order = rng.sample(range(len(families)), len(families))
     batches: list[list[int]] = []
-    for start in range(0, len(order), _DRAWN_FROM * batch_rows):
-        alike = sorted(order[start : start + _DRAWN_FROM * batch_rows], key=lambda row: lengths[row])
+    for some in _windows(order, [len(family) for family in families], _DRAWN_FROM * batch_rows):
+        alike = [row for family in sorted(some, key=lambda family: lengths[family]) for row in families[family]]
         batches += (alike[at : at + batch_rows] for at in range(0, len(alike), batch_rows))
     whole = [batch for batch in batches if len(batch) == batch_rows]
     rng.shuffle(whole)
@@ -42,16 +77,41 @@ def shuffled(lengths: Sequence[int], batch_rows: int, rng: Random) -> list[int]:
     return [row for batch in whole for row in batch] + left_over
 
 
-def pieces(lengths: Sequence[int], budget: int) -> list[list[int]]:
+def _windows(order: Sequence[int], sizes: Sequence[int], rows: int) -> Iterator[list[int]]:
+    """The families in this order, in runs of at least so many rows; the last one may have fewer."""
+    window: list[int] = []
+    held = 0
+    for family in order:
+        window.append(family)
+        held += sizes[family]
+        if held >= rows:
+            yield window
+            window, held = [], 0
+    if window:
+        yield window
+
+
+def pieces(rows: Sequence[EncodedRow], budget: int, *, sharing: bool) -> list[list[int]]:
     """The rows of one batch in pieces that are read at once, each of at most `budget` tokens when it is padded.
 
-    A longer row is a piece by itself.
+    A longer row is a piece by itself. sharing: whether what the prompts of a piece begin with is read once.
     """
     made: list[list[int]] = []
-    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
-        # The first row of a piece is its longest.
-        if made and (len(made[-1]) + 1) * lengths[made[-1][0]] <= budget:
-            made[-1].append(row)
-        else:
-            made.append([row])
+    taken = 0
+    for row in sorted(range(len(rows)), key=lambda row: rows[row].prompt if sharing else [-rows[row].length]):
+        if made:
+            together = _tokens([rows[other] for other in (*made[-1], row)], sharing=sharing)
+            # A longer row pads the others, and one that begins otherwise parts what they share.
+            if together <= budget and (not sharing or together <= taken + rows[row].length):
+                made[-1].append(row)
+                taken = together
+                continue
+        made.append([row])
+        taken = rows[row].length
     return made
+
+
+def _tokens(rows: Sequence[EncodedRow], *, sharing: bool) -> int:
+    """Tokens that are computed for a piece."""
+    shared = shared_tokens(rows) if sharing else 0
+    return shared + len(rows) * (max(row.length for row in rows) - shared)

@@ -21,6 +21,7 @@ from transformers import (
 )
 
 from raft.errors import ModelError
+from raft.models.engine import can_run
 from raft.models.hardware import has_fast_bfloat16, peak_memory, pick_device
 from raft.models.local import LoadedModel, without_peft_noise
 from raft.models.mini.modeling import MiniConfig
@@ -220,7 +221,8 @@ def _way(loaded: LoadedModel) -> tuple[type[ResumingTrainer], Any]:
     """How a model is trained: causal ones with logits where they are needed, others by the loss that they compute."""
     if loaded.codec.seq2seq or isinstance(loaded.model.config, MiniConfig):
         return ResumingTrainer, Collator(loaded)
-    return TargetTrainer, PieceCollator(int(loaded.codec.tokenizer.pad_token_id), loaded.model.device)
+    pad = int(loaded.codec.tokenizer.pad_token_id)
+    return TargetTrainer, PieceCollator(pad, loaded.model.device, sharing=can_run(loaded.model))
 
 
 def _dropout(loaded: LoadedModel, settings: TuneSettings) -> float:
