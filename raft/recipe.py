@@ -262,6 +262,9 @@ class Schedule(StrEnum):
 
 class TuneSettings(Settings):
     model: str = Field("mini", description="model to adapt")
+    start: str = Field(
+        "", description="LoRA adapter on that model whose matrices training goes on with, such as smollm2-reader"
+    )
     targets: Targets = Field(
         Targets.OWN, description="own (dsf: the answer alone, raft: quotes and answer), reasoned or plain for either"
     )

@@ -103,8 +103,9 @@ def expected_costs(examples: Path, variants: Sequence[str], questions: int, reci
     tuned = {f"models/{name}": 3 * len(rows) * (asked[name] + says[name]) for name in variants}
     costs = {"prompts": len(PromptVariant) * min(MOST_QUESTIONS, held) * (shown + 8 * answer)}
     costs |= {name: recipe.tune.num_train_epochs * cost for name, cost in tuned.items()}
-    # An arm of each model, and those of the untuned one and of plain fine-tuning with passages.
+    # An arm of each model, of the untuned one, of plain fine-tuning with passages, and of what tuning starts from.
     arms = [*((asked[name], says[name]) for name in variants), (_INSTRUCTION, answer), *[(shown, answer)] * 2]
+    arms += [(shown, target)] if recipe.tune.start else []
     drawn = min(questions, recipe.evaluate.sample or questions)
     return costs | {"evaluation": drawn * sum(prompt + 8 * said for prompt, said in arms)}
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from raft.artifacts import Stage, stage_of, verified
 from raft.errors import ArtifactError, InputError, ModelError
-from raft.models.weights import MINI, is_endpoint, public_name, weights_fingerprint
+from raft.models.weights import MINI, adapter_base, is_endpoint, public_name, weights_fingerprint
 from raft.prompts import PromptStyle, PromptVariant
 
 # The folder beside an index in which `raft run` leaves its choice, and the file in it.
@@ -66,12 +66,13 @@ _CHOICE = TypeAdapter(PromptChoice)
 
 
 def variants_of(model: str) -> tuple[PromptVariant, ...]:
-    """The prompts that an untuned model can be asked with, the shipped default first; none where it has one wording.
+    """The prompts that an untuned model can be asked with, the shipped default first; none where it has one wording, as
+    an adapter has that of its training.
 
     Loads the tokenizer of a model on this machine. One that cannot be read has none either: whoever loads it says why,
     unless it comes from a loader of the user's own.
     """
-    if model == MINI:
+    if model == MINI or adapter_base(model):
         return ()
     if is_endpoint(model):
         # A server may take an assistant's last message for a finished one.

@@ -11,10 +11,13 @@ from raft.prompts import WorkedExample
 from raft.types import Arm, Context, Passage, Question
 
 BASE = "base"
+# The adapter that tuning went on from, where it did: what practice on other documents is worth by itself.
+GENERAL = "general"
 # In the order in which people compare them; an arm takes part if its model is given (Zhang et al. 2024, section 4).
 ARMS = (
     Arm("base", BASE, Context.NONE),
     Arm("rag", BASE, Context.RETRIEVED),
+    Arm("general", GENERAL, Context.RETRIEVED),
     Arm("dsf", "dsf", Context.NONE),
     Arm("dsf+rag", "dsf", Context.RETRIEVED),
     Arm("dsf-cot", "dsf-cot", Context.NONE),
@@ -26,6 +29,7 @@ ORACLE, FEW_SHOT = Arm("oracle", BASE, Context.ORACLE), Arm("few-shot", BASE, Co
 MEANINGS = {
     "base": "untuned, from memory",
     "rag": "untuned, with passages",
+    "general": "the reader that tuning starts from, with passages",
     "dsf": "plain fine-tuning, from memory",
     "dsf+rag": "plain fine-tuning, with passages",
     "dsf-cot": "plain fine-tuning on reasoned targets, from memory",

@@ -10,13 +10,13 @@ from typing import TypedDict
 
 from raft.artifacts import TIMING, Manifest, hash_json, read_manifest, stage_of
 from raft.errors import ArtifactError, InputError
-from raft.evaluate.arms import ARMS, BASE
+from raft.evaluate.arms import ARMS, BASE, GENERAL
 from raft.models.endpoint import parse_endpoint
 from raft.models.tuned import TunedModel, check_tuned, read_tuned
 from raft.models.weights import MINI, weights_fingerprint
 from raft.types import VARIANTS, Arm
 
-_NAMES = tuple(dict.fromkeys(arm.model for arm in ARMS if arm.model != BASE))
+_NAMES = tuple(dict.fromkeys(arm.model for arm in ARMS if arm.model not in (BASE, GENERAL)))
 
 
 class Training(TypedDict):
@@ -131,6 +131,21 @@ def shared_base(contestants: Sequence[Contestant], base_model: str | None) -> st
             f"evaluate with {first.model.base_model}, or run `raft tune` again"
         )
     return first.model.base_model
+
+
+def shared_start(contestants: Sequence[Contestant]) -> str:
+    """The adapter that tuning went on from, or nothing. Raises ArtifactError where the models differ in that."""
+    for one in contestants[1:]:
+        if one.model.start != contestants[0].model.start:
+            raise ArtifactError(
+                f"{one.folder} was tuned from {_called(one)}, but {contestants[0].folder} from "
+                f"{_called(contestants[0])}: arms are compared from one start, so run `raft tune` again for one of them"
+            )
+    return contestants[0].model.start if contestants else ""
+
+
+def _called(contestant: Contestant) -> str:
+    return f"the adapter {contestant.model.start}" if contestant.model.start else "no adapter"
 
 
 def _seconds(folder: Path) -> float | None:

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 from raft.answering.wording import ONLY, FoundChoice, Wording, find_choice, wording_of
 from raft.artifacts import Stage, hash_json, verified
 from raft.errors import ArtifactError, InputError
-from raft.evaluate.arms import BASE, FEW_SHOT, arms_for, meaning, read_arm
+from raft.evaluate.arms import BASE, FEW_SHOT, GENERAL, arms_for, meaning, read_arm
 from raft.evaluate.forgetting import read_unrelated
-from raft.evaluate.models import Contestant, Entrant, read_added, read_contestants, shared_base
+from raft.evaluate.models import Contestant, Entrant, read_added, read_contestants, shared_base, shared_start
 from raft.models.weights import MINI, is_endpoint, public_name, weights_fingerprint
 from raft.prompts import PromptVariant
 from raft.questions import QuestionFile, question_row, read_question_file, stratified
@@ -131,7 +131,7 @@ class Plan:
 
     def called(self, name: str) -> str:
         """What files and reports call a model: one of the user's own by its first arm, since its name may be a path."""
-        if name in (BASE, *VARIANTS):
+        if name in (BASE, GENERAL, *VARIANTS):
             return name
         return next(arm.name for arm in self.arms if arm.model == name)
 
@@ -157,12 +157,12 @@ def make_plan(contest: Contest, file: QuestionFile) -> Plan:
         raise InputError("two questions have the same id: give each question its own")
     index_digest = verified(contest.index, Stage.INDEX).digest
     contestants = read_contestants(models, index_digest)
-    base = shared_base(contestants, contest.base_model)
+    base, start = shared_base(contestants, contest.base_model), shared_start(contestants)
     further: list[Arm] = []
     for text in settings.arms:
         arm = read_arm(text, [arm.name for arm in further])
-        further.append(replace(arm, model=_at_hand(arm.model, base, models)))
-    added = read_added(further, {BASE, *models}, index_digest)
+        further.append(replace(arm, model=_at_hand(arm.model, base, start, models)))
+    added = read_added(further, {BASE, GENERAL, *models}, index_digest)
     digests = {one.name: _digest(one) for one in added}
     inputs = {
         "index": index_digest,
@@ -174,6 +174,8 @@ def make_plan(contest: Contest, file: QuestionFile) -> Plan:
     }
     if file.left_out:
         inputs["left out"] = hash_json(file.omissions)
+    if start:
+        inputs["start"] = weights_fingerprint(start)
     if settings.judge == MINI:
         raise InputError(f"evaluate.judge is '{MINI}', which cannot judge: name a model that follows instructions")
     if settings.judge:
@@ -190,6 +192,7 @@ def make_plan(contest: Contest, file: QuestionFile) -> Plan:
         inputs["unrelated questions"] = hash_json([question_row(question) for question in unrelated])
     entrants = [
         Entrant(BASE, base, None, inputs["base model"]),
+        *([Entrant(GENERAL, start, None, inputs["start"])] if start else []),
         *(one.entrant if isinstance(one, Contestant) else one for one in (*contestants, *added)),
     ]
     choice = find_choice(contest.prompts, contest.index, index_digest, base, inputs["base model"])
@@ -203,7 +206,7 @@ def make_plan(contest: Contest, file: QuestionFile) -> Plan:
     silent = [entrant.base for entrant in entrants if is_endpoint(entrant.base)]
     if contest.answer.min_confidence > 0 and silent:
         raise InputError(f"{silent[0]} does not tell how likely its answers are: set answer.min_confidence to 0")
-    arms = arms_for(models, further)
+    arms = arms_for([*models, GENERAL] if start else models, further)
     drawn = stratified(asked, settings.sample) if settings.sample else asked
     work = (drawn, file.omissions, tuned, entrants, arms, base, settings, contest.answer)
     plan = Plan(*work, contest.seed, contest.source, inputs, unrelated, wordings, choice)
@@ -211,10 +214,12 @@ def make_plan(contest: Contest, file: QuestionFile) -> Plan:
     return replace(plan, drawn_from=len(asked), omissions={**plan.omissions, NOT_DRAWN: left}) if left else plan
 
 
-def _at_hand(model: str, base: str, given: Mapping[str, Path]) -> str:
+def _at_hand(model: str, base: str, start: str, given: Mapping[str, Path]) -> str:
     """The name under which a model takes part anyway, so that it is loaded once; else its own."""
     if model == base:
         return BASE
+    if model == start:
+        return GENERAL
     return next((name for name, folder in given.items() if Path(model).resolve() == folder.resolve()), model)
 
 

@@ -32,8 +32,11 @@ from raft.types import Prediction, Question, QuestionSource, Score
 
 # What people want to know, the most wanted first; the report opens with the first that could be made.
 PAIRS = (("raft", "rag"), ("raft", "dsf"), ("raft", "dsf+rag"), ("rag", "base"), ("dsf+rag", "rag"))
-# Of arms that take part on request; the user's own are each compared with raft, or else with rag.
+# Of arms that take part where tuning went on from an adapter, or on request; those of the user are each compared with
+# raft, or else with rag.
 FURTHER_PAIRS = (
+    ("raft", "general"),
+    ("general", "rag"),
     ("raft", "dsf-cot"),
     ("raft", "raft-no-cot"),
     ("raft", "few-shot"),

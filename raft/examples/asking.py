@@ -25,7 +25,7 @@ from raft.examples.wording import (
 )
 from raft.index import Index
 from raft.models.generator import Decoding, Failure, Generation, Generator
-from raft.models.weights import public_name, writer_base
+from raft.models.weights import is_writer, public_name
 from raft.outputs import ParsedQuestion, parse_answer, parse_listed, parse_question
 from raft.progress import Progress
 from raft.prompts import Prompt, PromptStyle, ask_prompt, list_prompt, passages_prompt
@@ -95,7 +95,7 @@ class WayOfAsking:
 
 def way_of_asking(model: str, style: PromptStyle, settings: ExampleSettings, seed: int) -> WayOfAsking:
     """How the model of this name and style is asked: it writes one question at a time, or a list of them."""
-    if writer_base(model):
+    if is_writer(model):
         decoding = Decoding(_LIST_TOKENS, seed=seed, weigh=True)
         return WayOfAsking(list_prompt, 1, decoding, _LEAST_LIKELIHOOD_LISTED, listed=True)
     drafts = settings.drafts if style is PromptStyle.COMPACT else 1

@@ -17,7 +17,7 @@ from raft.examples.splitting import Split
 from raft.examples.wording import is_date, is_number
 from raft.index import Index
 from raft.models.generator import Decoding, Generator
-from raft.models.weights import public_name, writer_base
+from raft.models.weights import is_writer, public_name
 from raft.outputs import parse_json_question
 from raft.progress import Progress
 from raft.prompts import PARAPHRASE_SCHEMA, QUESTION_SCHEMA, PromptStyle, ask_kind_prompt, paraphrase_prompt
@@ -56,7 +56,7 @@ def follows_instructions(settings: ExampleSettings, writer: Generator) -> bool:
     Raises InputError where they do and the writer has one form only.
     """
     asked = needs_instructions(settings)
-    if asked and (writer.style is PromptStyle.COMPACT or writer_base(writer.name)):
+    if asked and (writer.style is PromptStyle.COMPACT or is_writer(writer.name)):
         raise InputError(
             f"generate.{asked[0]} needs a model that follows instructions, but '{public_name(writer.name)}' writes in "
             "one form: name another as generate.model, or leave that setting out"

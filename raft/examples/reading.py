@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from raft.models.generator import Decoding, Generator
-from raft.models.weights import MINI, writer_base
+from raft.models.weights import MINI, is_writer
 from raft.outputs import parse_answer
 from raft.progress import Progress
 from raft.prompts import passages_prompt
@@ -23,7 +23,7 @@ SAME_ANSWER_F1 = 0.6
 
 def reading_model(settings: ExampleSettings) -> str:
     """The name of the model that checks questions by answering them."""
-    return settings.reader or (MINI if writer_base(settings.model) else settings.model)
+    return settings.reader or (MINI if is_writer(settings.model) else settings.model)
 
 
 def answering_passages(

@@ -37,7 +37,7 @@ from raft.index import Index
 from raft.journal import Journal
 from raft.models.calls import Calls, Limits, Spending, is_paid
 from raft.models.generator import Generator, load_generator
-from raft.models.weights import weights_fingerprint, writer_base
+from raft.models.weights import is_writer, weights_fingerprint
 from raft.progress import Progress, Silent
 from raft.questions import LeftOut, QuestionFile, evidence_pools, find_oracle, read_question_file, settle_evidence
 from raft.recipe import BY_MODEL, EXTRACTIVE, ExampleSettings
@@ -230,7 +230,7 @@ def _check_models(settings: ExampleSettings) -> None:
     """Refuse to have a question writer do what it was not trained for."""
     targets = settings.model if settings.targets == BY_MODEL else settings.targets
     for name, model in (("targets", targets), ("reader", settings.reader)):
-        if writer_base(model):
+        if is_writer(model):
             raise InputError(f"{model} writes questions and nothing else: name another model as generate.{name}")
 
 

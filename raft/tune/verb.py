@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raft.artifacts import TIMING, Ledger, Manifest, Stage, fingerprint, hash_json, verified, versions, writing
+from raft.errors import InputError
 from raft.examples.splitting import tuned_documents
 from raft.models.tuned import TRAINING, TunedModel
 from raft.models.weights import public_name, weights_fingerprint
@@ -39,6 +40,10 @@ def tune(
     Both methods learn the same questions under the same schedule of optimiser steps; each keeps the weights of the
     epoch that its own validation loss liked best. Raises ArtifactError or ModelError; nothing is half-written.
     """
+    if settings.start and settings.full:
+        raise InputError(
+            "tune.start goes on with LoRA matrices, and tune.full trains all weights: leave out one of them"
+        )
     examples = verified(examples_dir, Stage.EXAMPLES)
     variant = variant_of(method, settings.targets)
 
@@ -88,6 +93,7 @@ def tune(
                 losses=tuple(result.losses),
                 targets=settings.targets,
                 attention=loaded.attention,
+                start=settings.start,
             )
             _describe(tuned, result.seconds, draft.path)
             counts = {"rows": len(rows), "validation_rows": len(held), "steps": result.steps}
@@ -117,12 +123,13 @@ def _of_validation(before: float, after: float) -> str:
 
 
 def _recorded(method: TuningMethod, settings: TuneSettings, seed: int) -> dict[str, Any]:
-    model = public_name(settings.model)
-    return {**settings.model_dump(mode="json"), "model": model, "method": str(method), "seed": seed}
+    public = {name: public_name(getattr(settings, name)) for name in ("model", "start")}
+    return {**settings.model_dump(mode="json"), **public, "method": str(method), "seed": seed}
 
 
 def _inputs(examples_digest: str, settings: TuneSettings) -> dict[str, str]:
-    return {"examples": examples_digest, "model": weights_fingerprint(settings.model)}
+    inputs = {"examples": examples_digest, "model": weights_fingerprint(settings.model)}
+    return inputs | ({"start": weights_fingerprint(settings.start)} if settings.start else {})
 
 
 def _save(result: TrainingResult, loaded: LoadedModel, settings: TuneSettings, folder: Path) -> None:
@@ -138,11 +145,12 @@ def _save(result: TrainingResult, loaded: LoadedModel, settings: TuneSettings, f
 def _card(tuned: TunedModel) -> str:
     """The model card, in place of the empty form that peft leaves."""
     base, method = public_name(tuned.base_model), tuned.variant.upper()
+    further = f"Training went on from the adapter {public_name(tuned.start)}. " if tuned.start else ""
     return (
         f"---\nbase_model: {base}\ntags:\n- raft\n- {tuned.method}\n---\n"
         f"# {base}, tuned with {method}\n\n"
         f"Trained on {tuned.rows} questions about {len(tuned.document_ids)} documents that were chosen for it, in "
-        f"{tuned.steps} optimiser steps; these are the weights of step {tuned.kept_step}. It belongs to the index "
-        f"with digest `{tuned.index_digest[:16]}`. What it is worth stands in the evaluation beside it; "
+        f"{tuned.steps} optimiser steps; these are the weights of step {tuned.kept_step}. {further}It belongs to the "
+        f"index with digest `{tuned.index_digest[:16]}`. What it is worth stands in the evaluation beside it; "
         "`training.json` holds the losses.\n"
     )

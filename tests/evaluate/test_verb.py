@@ -358,6 +358,27 @@ def test_arms_on_request_stand_after_the_others_with_what_they_are(world: Any, t
         assert str(tmp_path) not in path.read_text(encoding="utf-8"), path.name
 
 
+def test_the_adapter_that_tuning_went_on_from_has_an_arm(world: Any, tmp_path: Path) -> None:
+    start = tmp_path / "private" / "reader"
+    start.mkdir(parents=True)
+    (start / "adapter_config.json").write_text('{"base_model_name_or_path": "mini"}')
+    warm = {name: world.tune(tmp_path / "warm" / name, start=str(start)) for name in ("dsf", "raft")}
+    summary = world.evaluate(tmp_path / "evaluation", models=warm).summary
+    assert list(summary["arms"]) == ["base", "rag", "general", "dsf", "dsf+rag", "raft"]
+    assert f"{start} untuned" in world.loaded
+    assert {("raft", "general"), ("general", "rag")} <= {(one["a"], one["b"]) for one in summary["comparisons"]}
+    assert "private" not in (tmp_path / "evaluation" / "report.md").read_text()
+    # Other matrices are another start.
+    before = evaluation_fingerprint(world.contest(models=warm))
+    (start / "adapter_model.safetensors").write_bytes(b"1")
+    assert evaluation_fingerprint(world.contest(models=warm)) != before
+    mixed = {"dsf": world.models["dsf"], "raft": warm["raft"]}
+    with pytest.raises(
+        ArtifactError, match=r"was tuned from the adapter .*, but .* from no adapter: arms are compared"
+    ):
+        world.evaluate(tmp_path / "mixed", models=mixed)
+
+
 def test_a_tuned_model_of_the_users_own_is_checked_like_the_others(world: Any, tmp_path: Path) -> None:
     other = world.tune(tmp_path / "tuned" / "raft", index_digest="0" * 64)
     with pytest.raises(ArtifactError, match="was made for index 00000000"):

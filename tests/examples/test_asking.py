@@ -47,7 +47,8 @@ def folder(tmp_path: Path) -> Path:
     """The folder of a question writer, without its weights."""
     made = tmp_path / "writer"
     made.mkdir()
-    (made / "writer.json").write_text('{"base_model": "smollm2"}')
+    (made / "adapter_config.json").write_text('{"base_model_name_or_path": "smollm2"}')
+    (made / "writer.json").write_text("{}")
     return made
 
 

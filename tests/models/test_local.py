@@ -1,6 +1,5 @@
 """Models on this machine: the same answers in any order, nothing cut, adapters put on."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +8,14 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
+from raft.answering.wording import variants_of
 from raft.errors import ModelError
 from raft.models.generator import Decoding, Generator, load_generator
 from raft.models.local import load_model
 from raft.models.weights import weights_fingerprint
 from raft.outputs import parse_answer
 from raft.prompts import PromptStyle, PromptVariant, ask_prompt, closed_book_prompt, list_prompt, passages_prompt
+from raft.tune.training import save_adapter
 from raft.types import ShownPassage
 
 QUESTIONS = ["What stops at 36 bar?", "Who?", "When did the Tessaly run aground near Hask Landing?", "Who?"]
@@ -127,23 +128,38 @@ def test_a_model_that_is_not_there_is_an_error_that_says_what_to_give(tmp_path: 
         load_generator("openai:gpt")
 
 
-def test_the_folder_of_a_question_writer_is_its_model_with_the_matrices_and_is_good_for_nothing_else(
-    tiny_chat: Callable[[str], Path], tmp_path: Path
-) -> None:
+@pytest.fixture
+def adapted(tiny_chat: Callable[[str], Path], tmp_path: Path) -> tuple[str, str]:
+    """A small model by its name, and that of an adapter on it."""
     base = str(tiny_chat("llama"))
-    adapted = get_peft_model(load_model(base).model, LoraConfig(target_modules="all-linear", init_lora_weights=False))
-    adapted.save_pretrained(tmp_path / "writer")
-    (tmp_path / "writer" / "writer.json").write_text(json.dumps({"base_model": base}))
-    name, passage = str(tmp_path / "writer"), ShownPassage("p", "d", "Pumps", "The Merrow 45 stops at 36 bar.", True)
+    model = get_peft_model(load_model(base).model, LoraConfig(target_modules="all-linear", init_lora_weights=False))
+    save_adapter(model, base, tmp_path / "adapter")
+    return base, str(tmp_path / "adapter")
+
+
+def test_the_folder_of_an_adapter_is_its_model_with_the_matrices(adapted: tuple[str, str]) -> None:
+    base, name = adapted
+    prompt, decoding = closed_book_prompt("Who?", PromptStyle.CHAT), Decoding(max_new_tokens=12)
+    (plain,), (said,) = (load_generator(one).generate([prompt], decoding) for one in (base, name))
+    assert said.text != plain.text
+    assert weights_fingerprint(name) != weights_fingerprint(base)
+    # It has practised one wording.
+    assert variants_of(base) and not variants_of(name)
+    with pytest.raises(ModelError, match=f"give it as tune.start and '{base}' as tune.model"):
+        load_model(name)
+    Path(name, "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"adapter_config.json names no model below the adapter .*: train it again"):
+        load_generator(name)
+
+
+def test_a_question_writer_is_good_for_nothing_else(adapted: tuple[str, str]) -> None:
+    base, name = adapted
+    Path(name, "writer.json").write_text("{}")
+    passage = ShownPassage("p", "d", "Pumps", "The Merrow 45 stops at 36 bar.", True)
     decoding = Decoding(max_new_tokens=12, weigh=True)
-    (plain,) = load_generator(base).generate([list_prompt(passage)], decoding)
-    (said,) = load_generator(name).generate([list_prompt(passage)], decoding)
+    (plain,), (said,) = (load_generator(one).generate([list_prompt(passage)], decoding) for one in (base, name))
     assert said.text != plain.text
     # A line for each break in what was written, each with its likelihood.
     assert said.lines and all(likelihood < 0 for likelihood in said.lines)
-    assert weights_fingerprint(name) != weights_fingerprint(base)
     with pytest.raises(ModelError, match=f"{name} writes questions and nothing else: give '{base}'"):
         load_model(name)
-    (tmp_path / "writer" / "writer.json").write_text("{}")
-    with pytest.raises(ModelError, match=r"writer.json names no base_model \('base_model'\): train the writer again"):
-        load_generator(name)

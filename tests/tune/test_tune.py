@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 from listening import Listener
+from peft import LoraConfig, PeftModel, get_peft_model
 
 from raft.artifacts import Stage, read_jsonl, verified
-from raft.errors import ArtifactError, ModelError
+from raft.errors import ArtifactError, InputError, ModelError
 from raft.examples.rows import read_rows
 from raft.models.generator import Decoding, load_generator
 from raft.models.local import load_model
@@ -22,6 +23,7 @@ from raft.prompts import BEGIN_QUOTE, PromptStyle, closed_book_prompt, joined
 from raft.recipe import Targets, TuneSettings, TuningMethod
 from raft.tune import model_fingerprint, tune
 from raft.tune.encoding import IGNORED, Collator, encode_rows
+from raft.tune.training import save_adapter
 from raft.types import VARIANTS
 
 
@@ -196,6 +198,67 @@ def test_models_of_other_kinds_are_tuned_too(
     written = generator.generate([closed_book_prompt("Who?", generator.style)], Decoding(max_new_tokens=4))
     assert len(written) == 1
     assert read_tuned(tmp_path / "model").style is PromptStyle.CHAT
+
+
+@pytest.fixture
+def started(tiny_chat: Callable[[str], Path], settings: TuneSettings, tmp_path: Path) -> TuneSettings:
+    """Settings that go on from an adapter with rank 3."""
+    base = str(tiny_chat("llama"))
+    model = get_peft_model(
+        load_model(base).model, LoraConfig(r=3, target_modules="all-linear", init_lora_weights=False)
+    )
+    save_adapter(model, base, tmp_path / "start")
+    return settings.model_copy(update={"model": base, "start": str(tmp_path / "start"), "num_train_epochs": 1})
+
+
+def test_training_goes_on_from_an_adapter_and_leaves_one_on_the_plain_model(
+    examples: Path, started: TuneSettings, tmp_path: Path
+) -> None:
+    tune(examples, tmp_path / "warm", TuningMethod.RAFT, started)
+    tuned = read_tuned(tmp_path / "warm")
+    assert (tuned.base_model, tuned.start) == (started.model, started.start)
+    assert str(tmp_path) not in (tmp_path / "warm" / "manifest.json").read_text()
+    config = json.loads((tmp_path / "warm" / "adapter_config.json").read_text())
+    assert config["r"] == 3 and config["base_model_name_or_path"] == started.model
+    # peft alone, on the plain model, says the same as we do.
+    prompt = closed_book_prompt("Who?", PromptStyle.CHAT)
+    (ours,) = load_generator(started.model, tmp_path / "warm").generate([prompt], Decoding(max_new_tokens=8))
+    loaded = load_model(started.model)
+    plain = PeftModel.from_pretrained(loaded.model, str(tmp_path / "warm"))
+    ids = torch.tensor([loaded.codec.prompt_ids(prompt)])
+    said = plain.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=8, do_sample=False)
+    assert loaded.codec.decode(said[0, ids.shape[1] :].tolist()) == ours.text
+    # The losses before the first step are those of the adapter.
+    tune(examples, tmp_path / "cold", TuningMethod.RAFT, started.model_copy(update={"start": ""}))
+    assert read_tuned(tmp_path / "cold").losses[0] != tuned.losses[0]
+
+
+def test_another_adapter_is_other_work(started: TuneSettings) -> None:
+    before = model_fingerprint("0" * 64, TuningMethod.RAFT, started, 0)
+    cold = started.model_copy(update={"start": ""})
+    assert model_fingerprint("0" * 64, TuningMethod.RAFT, cold, 0) != before
+    weights = bytearray(Path(started.start, "adapter_model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    Path(started.start, "adapter_model.safetensors").write_bytes(weights)
+    assert model_fingerprint("0" * 64, TuningMethod.RAFT, started, 0) != before
+
+
+def test_a_start_that_does_not_fit_is_an_error_that_says_what_to_give(
+    examples: Path, started: TuneSettings, settings: TuneSettings, tmp_path: Path
+) -> None:
+    def complaint(**changes: object) -> str:
+        with pytest.raises((InputError, ModelError)) as error:
+            tune(examples, tmp_path / "model", TuningMethod.RAFT, started.model_copy(update=changes))
+        return str(error.value)
+
+    assert complaint(start=str(tmp_path)).endswith("which is no folder with a LoRA adapter: check its path")
+    assert complaint(model=settings.model).endswith("give that model")
+    assert complaint(full=True).endswith("leave out one of them")
+    weights = Path(started.start, "adapter_model.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-40])
+    assert complaint().endswith("give another as tune.start")
+    Path(started.start, "writer.json").write_text("{}")
+    assert "writes questions and nothing else" in complaint()
 
 
 def test_how_a_model_attends_is_a_rule_of_ours_and_recorded(
