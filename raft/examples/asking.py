@@ -35,7 +35,7 @@ from raft.types import Passage, Question
 
 QUESTION_TOKENS = 56
 # One list for each passage, written greedily: strict readers found 26 % of the surviving questions good, and 15 % of
-# those that were drawn at a temperature of 0.7 (docs/results.md).
+# those that were drawn at a temperature of 0.7 (docs/log.md).
 # The bound is in nats a token of the question: 22 of 62 drawn questions are likelier by their words alone, 7 of the
 # 9 good ones among them.
 _LIST_TOKENS, _LEAST_LIKELIHOOD_LISTED = 192, -0.55
@@ -152,7 +152,7 @@ def _why_held_back(
     """Why a well-formed draft is not put forward. before: how many other questions of its passage are already.
 
     Only `mini`, which is weighed and writes one question at a time, is suspected of splicing: of 31 spliced drafts
-    above the bound strict readers found 2 good, of 146 others 42 (docs/mini.md).
+    above the bound strict readers found 2 good, of 146 others 42 (docs/log.md).
     """
     if draft.likelihood is not None and not way.listed and is_spliced(question.text, draft.passage.text):
         return Reason.SPLICED

@@ -70,7 +70,7 @@ class MiniConfig(PreTrainedConfig):
     refusal: list[int] | tuple[int, ...] = ()
     verdicts: list[int] | tuple[int, ...] = ()
     # What the log-odds of the best passage, less the logarithm of how many there are, must exceed for an answer; set by
-    # what held-out questions show (docs/mini.md).
+    # what held-out questions show (docs/log.md).
     refusal_bias: float = 0.0
 
 

@@ -4,7 +4,7 @@ The question is read with each passage apart, so that the order of the passages 
 first words of all passages and over "none" says where the answer begins or that none of them answers (shared
 normalisation: Clark and Gardner 2018, section 3.2.2; no answer as one more choice: Levy et al. 2017, section 3); a
 second one says where it ends. Such heads learn from a few thousand questions what a decoder that writes the same words
-one by one did not learn from ten times as many (docs/mini.md).
+one by one did not learn from ten times as many (docs/log.md).
 """
 
 from __future__ import annotations
