@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from raft import commands
+from raft import __version__, commands
 from raft.errors import InputError, RaftError
 from raft.types import VARIANTS
 
@@ -27,6 +27,22 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"raft {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Point raft at a folder of documents and get a small model that answers questions about them, with proof."""
+
 
 # As text: in a Path a URL would lose a slash.
 _PATH = typer.Argument(metavar="PATH", help="Files and folders of documents, or URLs (s3://, gs://, hf://, https://).")
@@ -339,6 +355,15 @@ def _answerer(
         return answerer
 
     return opened
+
+
+@app.command()
+def env(as_json: Json = False) -> None:
+    """Print versions, processor and models that are here: what a report of a fault needs."""
+    from raft.environment import described, environment
+
+    found = environment()
+    print(json.dumps(found) if as_json else described(found))
 
 
 def _recipe(path: Path | None, sets: list[str] | None, seed: int | None) -> Recipe:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from raft import cli
+from raft import __version__, cli
 from raft.display import print_summary
 
-VERBS = ("index", "search", "generate", "tune", "evaluate", "query", "serve", "run", "init", "export", "audit")
+VERBS = ("index", "search", "generate", "tune", "evaluate", "query", "serve", "run", "init", "export", "audit", "env")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -24,6 +24,10 @@ def test_every_verb_has_a_help_that_names_its_options(verb: str, call) -> None:
 def test_without_arguments_the_help_lists_every_verb(call) -> None:
     _, out, err = call()
     assert all(verb in out + err for verb in VERBS)
+
+
+def test_the_version_is_told_and_nothing_else(call) -> None:
+    assert call("--version") == (0, f"raft {__version__}\n", "")
 
 
 def write(path: Path, *rows: dict) -> Path:

@@ -13,6 +13,7 @@ from raft.corpus.parsing import READERS, ROWS, RowError, Skipped, can_read, is_r
 from raft.corpus.places import File, Location, UnopenedError, entries_at, shown
 from raft.corpus.sandbox import Results, Sandbox
 from raft.errors import InputError
+from raft.processor import usable_cores
 from raft.progress import Advance
 from raft.types import Document
 
@@ -95,7 +96,7 @@ def read_documents(
     """
     found = paths if isinstance(paths, Found) else find_files(paths)
     gathered = _Gathered(found.skipped)
-    with Sandbox(len(os.sched_getaffinity(0))) as sandbox:
+    with Sandbox(usable_cores()) as sandbox:
 
         def read(named: tuple[str, File]) -> tuple[str | None, Results]:
             source, file = named

@@ -52,9 +52,16 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
         replies.flush()
 
 
-def main() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+def limit_itself() -> None:
+    """Take at most so much memory as one file may, and leave no core dump."""
+    # macOS has the name and refuses the limit: there the time limit alone stands between a bad file and the machine.
+    if hasattr(resource, "RLIMIT_AS") and sys.platform != "darwin":
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main() -> None:
+    limit_itself()
     # Parsers that print must not garble the replies.
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
