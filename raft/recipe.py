@@ -261,15 +261,17 @@ class Schedule(StrEnum):
 
 
 class TuneSettings(Settings):
-    model: str = Field("mini", description="model to adapt")
-    start: str = Field(
-        "", description="LoRA adapter on that model whose matrices training goes on with, such as smollm2-reader"
+    model: str = Field("smollm2", description="model to adapt")
+    start: str | None = Field(
+        None,
+        description="LoRA adapter on that model whose matrices training goes on with, or nothing; null: smollm2-reader "
+        "for smollm2",
     )
     targets: Targets = Field(
         Targets.OWN, description="own (dsf: the answer alone, raft: quotes and answer), reasoned or plain for either"
     )
     full: bool = Field(False, description="train all weights instead of a LoRA adapter")
-    # Chosen on articles that no evaluation uses: 1e-3 cost `mini` 3.5 F1 points there, this none (docs/results.md).
+    # Chosen on articles that no evaluation uses: 1e-3 cost `mini` 3.5 F1 points there, this none (docs/log.md).
     learning_rate: float = Field(3e-4, gt=0, description="peak learning rate")
     num_train_epochs: Count = Field(3, description="passes over the training rows")
     per_device_train_batch_size: Count = Field(8, description="rows per optimiser step and device")
@@ -285,6 +287,13 @@ class TuneSettings(Settings):
     early_stopping_patience: Count = Field(
         2, description="evaluations without a better validation loss before stopping"
     )
+
+    @property
+    def adapter(self) -> str:
+        """The adapter that training goes on with; empty where it begins with nothing."""
+        if self.start is None:
+            return "smollm2-reader" if self.model == "smollm2" and not self.full else ""
+        return self.start
 
 
 class AnswerSettings(Settings):

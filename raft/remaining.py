@@ -105,7 +105,7 @@ def expected_costs(examples: Path, variants: Sequence[str], questions: int, reci
     costs |= {name: recipe.tune.num_train_epochs * cost for name, cost in tuned.items()}
     # An arm of each model, of the untuned one, of plain fine-tuning with passages, and of what tuning starts from.
     arms = [*((asked[name], says[name]) for name in variants), (_INSTRUCTION, answer), *[(shown, answer)] * 2]
-    arms += [(shown, target)] if recipe.tune.start else []
+    arms += [(shown, target)] if recipe.tune.adapter else []
     drawn = min(questions, recipe.evaluate.sample or questions)
     return costs | {"evaluation": drawn * sum(prompt + 8 * said for prompt, said in arms)}
 

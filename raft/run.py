@@ -16,14 +16,14 @@ from raft.errors import ArtifactError, InputError
 from raft.examples import examples_fingerprint, generate_examples
 from raft.index import Index, build_index, index_fingerprint
 from raft.models.calls import Limits
-from raft.models.weights import is_endpoint
+from raft.models.weights import SMOLLM2, is_endpoint, source_of
 from raft.progress import Progress, Silent
 from raft.questions import QuestionFile, read_question_file, settle_evidence
 from raft.recipe import Recipe, TuneSettings, TuningMethod
 from raft.remaining import WholeRun, expected_costs
 from raft.swap import write_whole
 from raft.text import normalise_answer
-from raft.tune import model_fingerprint, tune
+from raft.tune import check_tunable, model_fingerprint, tune
 from raft.tune.checkpoints import Checkpoints
 from raft.types import VARIANTS, Question, QuestionSource, Targets
 
@@ -164,9 +164,13 @@ def _check_tunable(settings: TuneSettings) -> None:
         )
     if is_endpoint(settings.model):
         raise InputError(
-            f"tune.model is {settings.model!r}, but a model behind an endpoint cannot be tuned: give 'mini', a folder "
-            "or a hub name"
+            f"tune.model is {settings.model!r}, but a model behind an endpoint cannot be tuned: give 'smollm2', a "
+            "folder or a hub name"
         )
+    check_tunable(settings)
+    if settings.model == SMOLLM2:
+        # Whether it has been fetched is found out now, and not when the index is made.
+        source_of(settings.model)
 
 
 def _check_apart(questions: Path, train_questions: Path, given: Mapping[Path, QuestionFile]) -> None:

@@ -51,7 +51,7 @@ def test_bad_questions_are_named_by_their_line_before_any_work(
     rows: list[dict], message: str, notes: Path, tmp_path: Path, call
 ) -> None:
     path = write(tmp_path / "questions.jsonl", *rows)
-    code, out, err = call("run", notes, "--questions", path, "--out", tmp_path / "out")
+    code, out, err = call("run", notes, "--questions", path, "--out", tmp_path / "out", "--set", "tune.model=mini")
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert "questions.jsonl" in err and message in err

@@ -19,6 +19,7 @@ SETTINGS = {
     "generate.questions_per_passage": 6,
     "generate.round_trip_depth": 8,
     "generate.unseen_fraction": 0.2,
+    "tune.model": "mini",
     "tune.num_train_epochs": 1,
     "answer.top_k": 2,
     "evaluate.bootstrap_samples": 200,

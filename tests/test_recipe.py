@@ -44,6 +44,21 @@ def test_a_wrong_recipe_is_an_error_that_names_the_key(tmp_path: Path, text: str
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "adapter"),
+    [
+        ({}, "smollm2-reader"),
+        ({"start": ""}, ""),
+        ({"model": "mini"}, ""),
+        ({"full": True}, ""),
+        ({"start": "ours", "full": True}, "ours"),
+        ({"model": "mini", "start": "ours"}, "ours"),
+    ],
+)
+def test_tuning_goes_on_from_the_reader_where_nothing_else_is_asked_for(given: dict[str, object], adapter: str) -> None:
+    assert parse_settings(Recipe, {"tune": given}, "settings").tune.adapter == adapter
+
+
 def test_the_most_passages_that_a_prompt_can_number_are_allowed() -> None:
     recipe = parse_settings(Recipe, {"answer": {"top_k": 16}, "generate": {"num_distractors": 15}}, "settings")
     assert (recipe.answer.top_k, recipe.generate.num_distractors) == (16, 15)

@@ -9,7 +9,7 @@ import pytest
 from listening import Listener
 
 from raft.artifacts import Stage, read_jsonl, verified, write_jsonl
-from raft.errors import InputError, RaftError
+from raft.errors import InputError, ModelError, RaftError
 from raft.recipe import (
     AnswerSettings,
     EvaluateSettings,
@@ -26,7 +26,11 @@ PUMP = {"id": "a", "question": "At what pressure does the Merrow 45 stop?", "ans
 WINCH = {"id": "b", "question": "How much can the Grappel G5 lift?", "answers": ["2.2 tonnes"]}
 LAMP = {"id": "c", "question": "Who keeps the lamp at Quillan Light?", "answers": ["Noor Halvane"]}
 LONG = "Why " + "very " * 400 + "long?"
-SMALL = Recipe(index=IndexSettings(passage_tokens=32), generate=ExampleSettings(num_distractors=1))
+SMALL = Recipe(
+    index=IndexSettings(passage_tokens=32),
+    generate=ExampleSettings(num_distractors=1),
+    tune=TuneSettings(model="mini"),
+)
 
 
 def write(path: Path, *rows: dict[str, Any]) -> Path:
@@ -44,6 +48,18 @@ def test_a_model_behind_an_endpoint_cannot_be_tuned(notes: Path, tmp_path: Path)
 def test_targets_of_its_own_are_refused_because_the_run_has_both(notes: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"tune\.targets is 'plain'.*--ablations"):
         run([notes], tmp_path / "out", recipe=Recipe(tune=TuneSettings(targets=Targets.PLAIN)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_tuning_needs_and_is_not_there_is_told_before_any_work(
+    notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Recipe(tune=TuneSettings(model="mini", start=str(tmp_path / "gone")))
+    with pytest.raises(ModelError, match=r"gone', which is no folder with a LoRA adapter: check its path"):
+        run([notes], tmp_path / "out", recipe=gone)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(ModelError, match="run `raft fetch smollm2` once"):
+        run([notes], tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -116,7 +132,7 @@ def test_a_folder_of_unreadable_files_leaves_nothing_behind(tmp_path: Path) -> N
     (tmp_path / "notes" / "a.json").write_text("{")
     (tmp_path / "notes" / "b.txt").write_text(" ")
     with pytest.raises(InputError, match="no readable document"):
-        run([tmp_path / "notes"], tmp_path / "n1" / "out")
+        run([tmp_path / "notes"], tmp_path / "n1" / "out", recipe=SMALL)
     assert [entry.name for entry in tmp_path.iterdir()] == ["notes"]
 
 
@@ -144,7 +160,7 @@ def test_documents_below_the_results_are_refused(tmp_path: Path) -> None:
     documents = tmp_path / "out" / "examples"
     documents.mkdir(parents=True)
     with pytest.raises(RaftError, match="where the results go"):
-        run([documents], tmp_path / "out")
+        run([documents], tmp_path / "out", recipe=SMALL)
 
 
 # --- the prompt of an untuned chat model

@@ -48,7 +48,12 @@ def test_smollm2_learns_from_a_dozen_rows_to_answer_and_to_cite(notes: Path, not
     chosen = ExampleSettings(num_distractors=1, validation_fraction=0, test_fraction=0)
     generate_examples(notes_index, tmp_path / "examples", tmp_path / "questions.jsonl", chosen)
     settings = TuneSettings(
-        model="smollm2", num_train_epochs=EPOCHS, per_device_train_batch_size=2, learning_rate=1e-3, warmup_steps=0
+        model="smollm2",
+        start="",
+        num_train_epochs=EPOCHS,
+        per_device_train_batch_size=2,
+        learning_rate=1e-3,
+        warmup_steps=0,
     )
     manifest = tune(tmp_path / "examples", tmp_path / "tuned", TuningMethod.RAFT, settings)
     assert manifest.counts["rows"] == len(ASKED)

@@ -16,7 +16,7 @@ from raft.errors import InputError, ModelError
 from raft.models.generator import Decoding, Generator, load_generator
 from raft.models.tuned import check_tuned, read_tuned
 from raft.progress import Silent
-from raft.recipe import MAX_PASSAGES, AnswerSettings
+from raft.recipe import MAX_PASSAGES, AnswerSettings, TuneSettings
 from raft.types import Passage, Question, Quote, ScoredPassage
 
 MAX_QUESTION_CHARACTERS = 2_000
@@ -87,7 +87,7 @@ class Answerer:
         index_dir: Path,
         model_dir: Path | None,
         settings: AnswerSettings = AnswerSettings(),
-        base_model: str = "mini",
+        base_model: str = TuneSettings().model,
         prompts: Path | None = None,
     ) -> Answerer:
         """Open an index and the model that was tuned for it, or without `model_dir` the untuned `base_model`.

@@ -13,7 +13,8 @@ from raft.errors import ArtifactError, InputError
 from raft.evaluate.arms import ARMS, BASE, GENERAL
 from raft.models.endpoint import parse_endpoint
 from raft.models.tuned import TunedModel, check_tuned, read_tuned
-from raft.models.weights import MINI, weights_fingerprint
+from raft.models.weights import weights_fingerprint
+from raft.recipe import TuneSettings
 from raft.types import VARIANTS, Arm
 
 _NAMES = tuple(dict.fromkeys(arm.model for arm in ARMS if arm.model not in (BASE, GENERAL)))
@@ -121,9 +122,9 @@ def _read(name: str, folder: Path, index_digest: str) -> Contestant:
 
 
 def shared_base(contestants: Sequence[Contestant], base_model: str | None) -> str:
-    """The untuned model: the one that was asked for, else the one that was tuned, else the embedded default."""
+    """The untuned model: the one that was asked for, else the one that was tuned, else the default."""
     if not contestants:
-        return base_model or MINI
+        return base_model or TuneSettings().model
     first = contestants[0]
     if base_model not in (None, first.model.base_model):
         raise ArtifactError(

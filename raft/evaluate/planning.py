@@ -31,7 +31,7 @@ class Contest:
     """All that decides what an evaluation finds, as whoever asks for one gives it.
 
     index: the folder of one. models: folders that `raft tune` made, under the names 'dsf', 'raft', 'dsf-cot' and
-    'raft-no-cot'; any may be left out. base_model: the untuned model; by default the one that was tuned, or 'mini'.
+    'raft-no-cot'; any may be left out. base_model: the untuned model; by default the one that was tuned, or 'smollm2'.
     source: where the questions come from, which every verdict says unless they were given. examples: the training set
     that the arm 'few-shot' takes its worked examples from. prompts: the folder that says how the untuned model is best
     asked; by default one beside the index, if it is about this index and this model.

@@ -63,6 +63,18 @@ def is_writer(name: str) -> bool:
     return folder is not None and (folder / WRITER).is_file()
 
 
+def check_start(start: str, model: str) -> Path:
+    """The folder of the adapter that tuning a model is to go on from. Raises ModelError where it does not fit."""
+    folder, base = adapter_folder(start), adapter_base(start)
+    if folder is None:
+        raise ModelError(f"tune.start is {start!r}, which is no folder with a LoRA adapter: check its path")
+    if base != model:
+        raise ModelError(f"{start} is an adapter on {base!r}, but tune.model is {model!r}: give that model")
+    if is_writer(start):
+        raise ModelError(f"{start} writes questions and nothing else: give another adapter as tune.start")
+    return folder
+
+
 def source_of(name: str) -> str:
     """The folder, or else the hub name, that transformers loads a model from.
 
@@ -99,7 +111,7 @@ def weights_fingerprint(name: str) -> str:
     """The bytes behind a generative model's name: of its folder, its cached hub revision, or else the name itself.
 
     An endpoint shows no weights, so its name has to do. Raises ModelError where `smollm2` has not been fetched, or a
-    GGUF file is not there.
+    file or folder is not there.
     """
     folder = MINI_FOLDER if name == MINI else Path(name)
     if (adapter := adapter_folder(name)) and (base := adapter_base(name)):
@@ -116,8 +128,12 @@ def weights_fingerprint(name: str) -> str:
         return hash_file(folder)
     if not is_endpoint(name):
         from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub.errors import HFValidationError
 
-        cached = try_to_load_from_cache(name, "config.json")
+        try:
+            cached = try_to_load_from_cache(name, "config.json")
+        except HFValidationError as error:
+            raise ModelError(f"model {name!r} is no folder, and no hub name either: check its path") from error
         if isinstance(cached, str):
             # The folder of a cached file is named after the commit it was taken from.
             return hash_json([name, Path(cached).parent.name])

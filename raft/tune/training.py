@@ -26,7 +26,7 @@ from raft.models.engine import can_run
 from raft.models.hardware import has_fast_bfloat16, peak_memory, pick_device
 from raft.models.local import LoadedModel, without_peft_noise
 from raft.models.mini.modeling import MiniConfig
-from raft.models.weights import adapter_base, adapter_folder, is_writer
+from raft.models.weights import check_start
 from raft.progress import DetailedAdvance
 from raft.recipe import TuneSettings
 from raft.tune.checkpoints import Checkpoint, Checkpoints
@@ -230,15 +230,9 @@ def _way(loaded: LoadedModel) -> tuple[type[ResumingTrainer], Any]:
 def _continued(loaded: LoadedModel, start: str) -> Any:
     """The model under the matrices of an adapter, which keep their rank, scale and layers.
 
-    Raises ModelError where that is no adapter on this model.
+    Raises ModelError where it does not fit, or is damaged.
     """
-    folder, base = adapter_folder(start), adapter_base(start)
-    if folder is None:
-        raise ModelError(f"tune.start is {start!r}, which is no folder with a LoRA adapter: check its path")
-    if base != loaded.name:
-        raise ModelError(f"{start} is an adapter on {base!r}, but tune.model is {loaded.name!r}: give that model")
-    if is_writer(start):
-        raise ModelError(f"{start} writes questions and nothing else: give another adapter as tune.start")
+    folder = check_start(start, loaded.name)
     try:
         return PeftModel.from_pretrained(loaded.model, str(folder), is_trainable=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
@@ -259,8 +253,8 @@ def _adapted(loaded: LoadedModel, settings: TuneSettings) -> Any:
 
     Raises ModelError where it has no layers of the given names.
     """
-    if settings.start:
-        return _continued(loaded, settings.start)
+    if settings.adapter:
+        return _continued(loaded, settings.adapter)
     targets = settings.target_modules
     lora = LoraConfig(
         task_type=TaskType.SEQ_2_SEQ_LM if loaded.codec.seq2seq else TaskType.CAUSAL_LM,

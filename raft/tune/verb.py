@@ -11,7 +11,7 @@ from raft.artifacts import TIMING, Ledger, Manifest, Stage, fingerprint, hash_js
 from raft.errors import InputError
 from raft.examples.splitting import tuned_documents
 from raft.models.tuned import TRAINING, TunedModel
-from raft.models.weights import public_name, weights_fingerprint
+from raft.models.weights import check_start, public_name, weights_fingerprint
 from raft.progress import Progress, Silent
 from raft.prompts import prompt_fingerprint
 from raft.recipe import TuneSettings, TuningMethod
@@ -27,6 +27,16 @@ def model_fingerprint(examples_digest: str, method: TuningMethod, settings: Tune
     return fingerprint(Stage.MODEL, _recorded(method, settings, seed), _inputs(examples_digest, settings))
 
 
+def check_tunable(settings: TuneSettings) -> None:
+    """Refuse what no training can begin with, before the work that it would spoil. Raises InputError or ModelError."""
+    if settings.adapter and settings.full:
+        raise InputError(
+            "tune.start goes on with LoRA matrices, but tune.full trains all weights: leave out one of them"
+        )
+    if settings.adapter:
+        check_start(settings.adapter, settings.model)
+
+
 def tune(
     examples_dir: Path,
     out: Path,
@@ -40,10 +50,7 @@ def tune(
     Both methods learn the same questions under the same schedule of optimiser steps; each keeps the weights of the
     epoch that its own validation loss liked best. Raises ArtifactError or ModelError; nothing is half-written.
     """
-    if settings.start and settings.full:
-        raise InputError(
-            "tune.start goes on with LoRA matrices, and tune.full trains all weights: leave out one of them"
-        )
+    check_tunable(settings)
     examples = verified(examples_dir, Stage.EXAMPLES)
     variant = variant_of(method, settings.targets)
 
@@ -93,7 +100,7 @@ def tune(
                 losses=tuple(result.losses),
                 targets=settings.targets,
                 attention=loaded.attention,
-                start=settings.start,
+                start=settings.adapter,
             )
             _describe(tuned, result.seconds, draft.path)
             counts = {"rows": len(rows), "validation_rows": len(held), "steps": result.steps}
@@ -123,13 +130,13 @@ def _of_validation(before: float, after: float) -> str:
 
 
 def _recorded(method: TuningMethod, settings: TuneSettings, seed: int) -> dict[str, Any]:
-    public = {name: public_name(getattr(settings, name)) for name in ("model", "start")}
+    public = {"model": public_name(settings.model), "start": public_name(settings.adapter)}
     return {**settings.model_dump(mode="json"), **public, "method": str(method), "seed": seed}
 
 
 def _inputs(examples_digest: str, settings: TuneSettings) -> dict[str, str]:
     inputs = {"examples": examples_digest, "model": weights_fingerprint(settings.model)}
-    return inputs | ({"start": weights_fingerprint(settings.start)} if settings.start else {})
+    return inputs | ({"start": weights_fingerprint(settings.adapter)} if settings.adapter else {})
 
 
 def _save(result: TrainingResult, loaded: LoadedModel, settings: TuneSettings, folder: Path) -> None:

@@ -235,7 +235,7 @@ def test_a_file_that_is_too_large_is_listed_and_not_read_to_its_end(
 def test_each_file_is_fetched_once_for_an_index_for_its_update_and_for_a_run(
     counted: type[Counted], tmp_path: Path, minilm: Embedder
 ) -> None:
-    from raft.recipe import Recipe
+    from raft.recipe import Recipe, TuneSettings
     from raft.run import run
 
     system = fsspec.filesystem("counted")
@@ -249,8 +249,9 @@ def test_each_file_is_fetched_once_for_an_index_for_its_update_and_for_a_run(
     counted.opened.clear()
     questions = tmp_path / "questions.jsonl"
     questions.write_text(json.dumps({"id": "q", "question": "?", "answers": ["a"], "document_ids": ["nowhere"]}))
+    recipe = Recipe(index=SETTINGS, tune=TuneSettings(model="mini"))
     with pytest.raises(InputError, match="nowhere"):  # which is said after the index is made
-        run(["counted://docs"], tmp_path / "run", questions, recipe=Recipe(index=SETTINGS))
+        run(["counted://docs"], tmp_path / "run", questions, recipe=recipe)
     assert sorted(counted.opened) == ["/docs/a.txt", "/docs/b.txt"]
     assert read_manifest(tmp_path / "run" / "index").inputs == read_manifest(tmp_path / "index").inputs
 

@@ -208,7 +208,7 @@ def test_a_tuned_model_of_the_users_own_is_called_by_its_arm_and_one_of_another_
     other = world.tune(tmp_path / "other" / "raft", base_model="another")
     arms = (f"ours={own},retrieved", f"theirs={other},retrieved")
     chosen = settings(world, barrels(tmp_path / "barrels.jsonl"), arms=arms)
-    found = world.evaluate(tmp_path / "evaluation", models={}, settings=chosen).summary["forgetting"]
+    found = world.evaluate(tmp_path / "evaluation", models={}, base_model="mini", settings=chosen).summary["forgetting"]
     assert list(found["models"]) == ["ours"]
     assert found["models"]["ours"]["difference"] == -1
 

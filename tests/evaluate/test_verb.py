@@ -119,7 +119,7 @@ def test_without_tuned_models_there_are_two_arms_and_no_regimes(world: Any, tmp_
     summary = run(world, tmp_path / "evaluation", models={}).summary
     assert list(summary["arms"]) == ["base", "rag"]
     assert summary["regimes"] == {}
-    assert world.loaded == ["mini untuned"]
+    assert world.loaded == ["smollm2 untuned"]
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,8 @@ def test_a_limit_stops_with_what_to_do_and_the_same_command_goes_on(
 def test_a_whole_run_keeps_to_the_limit_too_and_its_index_stays(
     clerk: Clerk, notes: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
 ) -> None:
-    code, _, err = call("run", notes, "--out", tmp_path / "run", *clerk.flags, "--max-calls", 5)
+    flags = ["--set", "tune.model=mini", *clerk.flags]
+    code, _, err = call("run", notes, "--out", tmp_path / "run", *flags, "--max-calls", 5)
     assert code == 2
     assert "would pass --max-calls 5" in err.splitlines()[-1]
     assert clerk.asked.total() == 5

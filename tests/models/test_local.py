@@ -124,6 +124,8 @@ def test_only_the_question_of_a_draft_is_weighed_and_equal_prompts_are_told_apar
 def test_a_model_that_is_not_there_is_an_error_that_says_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="give 'mini'"):
         load_generator(str(tmp_path / "nothing"))
+    with pytest.raises(ModelError, match="is no folder, and no hub name either: check its path"):
+        weights_fingerprint(str(tmp_path / "nothing"))
     with pytest.raises(ModelError, match="names no endpoint"):
         load_generator("openai:gpt")
 
