@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="raft",
-    help="Point raft at a folder of documents and get a small model that answers questions about them, with proof.",
     no_args_is_help=True,
     add_completion=False,
     # Plain help: drawing boxes would cost more time than everything else before the first line.

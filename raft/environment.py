@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TypedDict
 
 from raft import __version__
-from raft.errors import ModelError
 from raft.models.embedder import MINILM
-from raft.models.weights import MINI, MINI_FOLDER, READER, READER_FOLDER, SMOLLM2
+from raft.models.gguf import converted_folder, is_converted
+from raft.models.weights import MINI, MINI_FOLDER, READER, READER_FOLDER, SMOLLM2, SMOLLM2_SHA256
 from raft.processor import usable_cores
 
 _PACKAGES = (
@@ -59,7 +59,7 @@ def environment() -> Environment:
         models={
             MINILM: _version(_MINILM_WHEEL) is not None,
             MINI: any(MINI_FOLDER.glob("*.safetensors")),
-            SMOLLM2: _is_fetched(),
+            SMOLLM2: is_converted(converted_folder(SMOLLM2_SHA256)),
             READER: any(READER_FOLDER.glob("*.safetensors")),
         },
     )
@@ -104,12 +104,3 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _is_fetched() -> bool:
-    from raft.models.smollm2 import smollm2_folder
-
-    try:
-        return smollm2_folder().is_dir()
-    except ModelError:
-        return False

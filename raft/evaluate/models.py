@@ -10,14 +10,14 @@ from typing import TypedDict
 
 from raft.artifacts import TIMING, Manifest, hash_json, read_manifest, stage_of
 from raft.errors import ArtifactError, InputError
-from raft.evaluate.arms import ARMS, BASE, GENERAL
+from raft.evaluate.arms import ARMS
 from raft.models.endpoint import parse_endpoint
 from raft.models.tuned import TunedModel, check_tuned, read_tuned
 from raft.models.weights import weights_fingerprint
 from raft.recipe import TuneSettings
 from raft.types import VARIANTS, Arm
 
-_NAMES = tuple(dict.fromkeys(arm.model for arm in ARMS if arm.model not in (BASE, GENERAL)))
+_NAMES = tuple(dict.fromkeys(arm.model for arm in ARMS if arm.model in VARIANTS))
 
 
 class Training(TypedDict):

@@ -108,6 +108,19 @@ def can_run(model: Any) -> bool:
     return all(isinstance(layer, GrowingLayer) for layer in growing_cache(model.config).layers)
 
 
+def shared_tokens(prompts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all prompts begin with: 0 where it is not worth it to read them apart.
+
+    The last token of a prompt is never among them, since it says what comes next.
+    """
+    if len(prompts) < 2:
+        return 0
+    length = min(map(len, prompts)) - 1
+    for prompt in prompts[1:]:
+        length = next((at for at in range(length) if prompt[at] != prompts[0][at]), length)
+    return length if length >= _WORTH_SHARING else 0
+
+
 @dataclass
 class _Start:
     """What all prompts begin with, as the model has read it: (1, heads, columns, size) a layer."""
@@ -168,14 +181,11 @@ class Engine:
 
     def _start(self, rows: Sequence[Row]) -> _Start | None:
         """What the prompts have in common, read once; None where that is not worth it."""
-        length = min(map(len, (row.prompt for row in rows)), default=0) - 1
-        first = rows[0].prompt if rows else ()
-        for row in rows[1:]:
-            length = next((at for at in range(length) if row.prompt[at] != first[at]), length)
-        if len(rows) < 2 or length < _WORTH_SHARING:
+        length = shared_tokens([row.prompt for row in rows])
+        if not length:
             return None
         cache = growing_cache(self._model.config)
-        self._forward(torch.tensor([list(first[:length])]), torch.ones(1, length, dtype=torch.long), cache)
+        self._forward(torch.tensor([list(rows[0].prompt[:length])]), torch.ones(1, length, dtype=torch.long), cache)
         return _Start(layers_of(cache), length)
 
     def _filled(

@@ -63,18 +63,6 @@ def is_writer(name: str) -> bool:
     return folder is not None and (folder / WRITER).is_file()
 
 
-def check_start(start: str, model: str) -> Path:
-    """The folder of the adapter that tuning a model is to go on from. Raises ModelError where it does not fit."""
-    folder, base = adapter_folder(start), adapter_base(start)
-    if folder is None:
-        raise ModelError(f"tune.start is {start!r}, which is no folder with a LoRA adapter: check its path")
-    if base != model:
-        raise ModelError(f"{start} is an adapter on {base!r}, but tune.model is {model!r}: give that model")
-    if is_writer(start):
-        raise ModelError(f"{start} writes questions and nothing else: give another adapter as tune.start")
-    return folder
-
-
 def source_of(name: str) -> str:
     """The folder, or else the hub name, that transformers loads a model from.
 

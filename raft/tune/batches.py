@@ -7,12 +7,11 @@ from random import Random
 
 from torch.utils.data import Sampler
 
+from raft.models.engine import shared_tokens
 from raft.tune.encoding import EncodedRow
 
 # Batches are drawn from so many at a time, so that rows of like length meet and every epoch still has its own order.
 _DRAWN_FROM = 50
-# Fewer tokens in common are not worth a forward pass of their own.
-_WORTH_SHARING = 16
 
 
 class LikeLengths(Sampler[int]):
@@ -44,21 +43,11 @@ def families(rows: Sequence[EncodedRow]) -> list[list[int]]:
     found: list[list[int]] = []
     for row in sorted(range(len(rows)), key=lambda row: rows[row].prompt):
         longest = max(len(rows[row].prompt), len(rows[found[-1][0]].prompt)) if found else 0
-        if found and 2 * shared_tokens([rows[found[-1][0]], rows[row]]) > longest:
+        if found and 2 * shared_tokens([rows[found[-1][0]].prompt, rows[row].prompt]) > longest:
             found[-1].append(row)
         else:
             found.append([row])
     return sorted((sorted(family) for family in found), key=lambda family: family[0])
-
-
-def shared_tokens(rows: Sequence[EncodedRow]) -> int:
-    """How many tokens all prompts begin with: 0 where that is not worth it. The last token of a prompt is never shared,
-    since it says the first of the target."""
-    first, last = min(row.prompt for row in rows), max(row.prompt for row in rows)
-    most = min(len(row.prompt) for row in rows) - 1
-    # What the first and the last in order have in common, all between them have.
-    length = next((place for place in range(most) if first[place] != last[place]), most)
-    return length if len(rows) > 1 and length >= _WORTH_SHARING else 0
 
 
 def shuffled(families: Sequence[Sequence[int]], lengths: Sequence[int], batch_rows: int, rng: Random) -> list[int]:
@@ -113,5 +102,5 @@ def pieces(rows: Sequence[EncodedRow], budget: int, *, sharing: bool) -> list[li
 
 def _tokens(rows: Sequence[EncodedRow], *, sharing: bool) -> int:
     """Tokens that are computed for a piece."""
-    shared = shared_tokens(rows) if sharing else 0
+    shared = shared_tokens([row.prompt for row in rows]) if sharing else 0
     return shared + len(rows) * (max(row.length for row in rows) - shared)

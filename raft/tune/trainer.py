@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from raft.tune.batches import LikeLengths, pieces, shared_tokens
+from raft.models.engine import shared_tokens
+from raft.tune.batches import LikeLengths, pieces
 from raft.tune.encoding import IGNORED, EncodedRow
 from raft.tune.resuming import ResumingTrainer
 
@@ -44,7 +45,7 @@ class PieceCollator:
         return {TARGETS: targets, "pieces": [self._piece([rows[n] for n in piece]) for piece in chosen]}
 
     def _piece(self, rows: Sequence[EncodedRow]) -> dict[str, Tensor]:
-        shared = shared_tokens(rows) if self._sharing else 0
+        shared = shared_tokens([row.prompt for row in rows]) if self._sharing else 0
         width = max(row.length for row in rows) - shared
         ids = torch.full((len(rows), width), self._pad)
         mask, labels = torch.zeros_like(ids), torch.full_like(ids, IGNORED)

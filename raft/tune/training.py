@@ -26,7 +26,7 @@ from raft.models.engine import can_run
 from raft.models.hardware import has_fast_bfloat16, peak_memory, pick_device
 from raft.models.local import LoadedModel, without_peft_noise
 from raft.models.mini.modeling import MiniConfig
-from raft.models.weights import check_start
+from raft.models.weights import adapter_folder
 from raft.progress import DetailedAdvance
 from raft.recipe import TuneSettings
 from raft.tune.checkpoints import Checkpoint, Checkpoints
@@ -230,11 +230,10 @@ def _way(loaded: LoadedModel) -> tuple[type[ResumingTrainer], Any]:
 def _continued(loaded: LoadedModel, start: str) -> Any:
     """The model under the matrices of an adapter, which keep their rank, scale and layers.
 
-    Raises ModelError where it does not fit, or is damaged.
+    Raises ModelError where it cannot be loaded.
     """
-    folder = check_start(start, loaded.name)
     try:
-        return PeftModel.from_pretrained(loaded.model, str(folder), is_trainable=True)
+        return PeftModel.from_pretrained(loaded.model, str(adapter_folder(start)), is_trainable=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"adapter {start!r} cannot be loaded ({reason}): give another as tune.start") from error

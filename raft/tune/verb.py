@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raft.artifacts import TIMING, Ledger, Manifest, Stage, fingerprint, hash_json, verified, versions, writing
-from raft.errors import InputError
+from raft.errors import InputError, ModelError
 from raft.examples.splitting import tuned_documents
 from raft.models.tuned import TRAINING, TunedModel
-from raft.models.weights import check_start, public_name, weights_fingerprint
+from raft.models.weights import adapter_base, is_writer, public_name, weights_fingerprint
 from raft.progress import Progress, Silent
 from raft.prompts import prompt_fingerprint
 from raft.recipe import TuneSettings, TuningMethod
@@ -33,8 +33,15 @@ def check_tunable(settings: TuneSettings) -> None:
         raise InputError(
             "tune.start goes on with LoRA matrices, but tune.full trains all weights: leave out one of them"
         )
-    if settings.adapter:
-        check_start(settings.adapter, settings.model)
+    if not (start := settings.adapter):
+        return
+    base = adapter_base(start)
+    if base is None:
+        raise ModelError(f"tune.start is {start!r}, which is no folder with a LoRA adapter: check its path")
+    if base != settings.model:
+        raise ModelError(f"{start} is an adapter on {base!r}, but tune.model is {settings.model!r}: give that model")
+    if is_writer(start):
+        raise ModelError(f"{start} writes questions and nothing else: give another adapter as tune.start")
 
 
 def tune(

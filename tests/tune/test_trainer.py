@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from raft.models.engine import shared_tokens
 from raft.models.local import load_model
-from raft.tune.batches import LikeLengths, families, pieces, shared_tokens, shuffled
+from raft.tune.batches import LikeLengths, families, pieces, shuffled
 from raft.tune.encoding import IGNORED, EncodedRow
 from raft.tune.trainer import SHARED, PieceCollator, summed_loss
 
@@ -72,11 +73,10 @@ def test_rows_about_the_same_passages_are_drawn_together() -> None:
 
 def test_prompts_share_what_they_begin_with_but_for_their_last_token() -> None:
     begins = list(range(20))
-    assert shared_tokens([row_of(40, begins, 90), row_of(50, begins, 91)]) == 20
-    assert shared_tokens([row_of(40, begins[:9], 90), row_of(50, begins[:9], 91)]) == 0
-    assert shared_tokens([row_of(40, begins, 90)]) == 0
-    same = EncodedRow(begins, [1, 2])
-    assert shared_tokens([same, same]) == 19
+    assert shared_tokens([row_of(40, begins, 90).prompt, row_of(50, begins, 91).prompt]) == 20
+    assert shared_tokens([row_of(40, begins[:9], 90).prompt, row_of(50, begins[:9], 91).prompt]) == 0
+    assert shared_tokens([row_of(40, begins, 90).prompt]) == 0
+    assert shared_tokens([begins, begins]) == 19
 
 
 @given(st.lists(st.integers(2, 3_000), min_size=1, max_size=40), st.integers(1, 4_096), st.booleans(), st.booleans())
