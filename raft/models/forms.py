@@ -23,8 +23,11 @@ from raft.text import Source
 
 _OPENED = re.compile(rb"\[(\d{1,4})\]\s*" + re.escape(BEGIN_QUOTE.encode()))
 _NUMBERING = re.compile(rb"\[(\d{0,4})\Z")
+# A quote's number where the form wants a quote, and what of its mark stands behind it.
+_NUMBERED = re.compile(rb"\s*\[\d{1,4}\](?P<mark>.*)\Z", re.DOTALL)
 _MARK = ANSWER.encode()
 # Both are the mark: whether a blank stands before it is the model's choice.
+_OPENINGS = (f" {BEGIN_QUOTE}".encode(), BEGIN_QUOTE.encode())
 _CLOSINGS = (f" {END_QUOTE}".encode(), END_QUOTE.encode())
 # Tokens that an answer is left after its mark, and those that ending a quote takes, which may be amid a word.
 _ROOM, _HURRY = 16, 12
@@ -146,9 +149,10 @@ class Spelling:
 class AnswerForm:
     """One output of a model that quotes passages, and then answers behind a mark.
 
-    While a quote is open, only words of the passage that it names may follow. Where the output would end behind a quote
-    without an answer, or run out of room for one, it begins the answer. What has no quote is left as it is, since all
-    of it is the answer.
+    Behind the number of a passage, at the beginning or behind a quote, a quote is opened: marks of the passages
+    themselves, such as those of headings, lead a small model astray. While a quote is open, only words of the passage
+    that it names may follow. Where the output would end behind a quote without an answer, or run out of room for one,
+    it begins the answer. What has no quote is left as it is, since all of it is the answer.
     """
 
     def __init__(self, spelling: Spelling, prompt: Prompt, room: int, *, stops_at_answer: bool) -> None:
@@ -230,12 +234,24 @@ class AnswerForm:
             self.come_to_answer()
         if self._forced:
             keep_only(scores, self._forced[:1])
+        elif not late and (opening := self._opening()):
+            keep_only(scores, opening)
         else:
             scores[self._barred()] = -torch.inf
 
     def come_to_answer(self) -> None:
         """Begin the answer, unless that is under way."""
         self._forced = self._forced or list(self._spelling.mark)
+
+    def _opening(self) -> list[int]:
+        """The tokens that go on with the mark of a quote, where a number asks for one; else none."""
+        pieces = self._spelling.pieces
+        numbered = _NUMBERED.match(self._said, self._read) if self._passages and pieces is not None else None
+        if numbered is None or pieces is None:
+            return []
+        begun = numbered["mark"]
+        left = [mark[len(begun) :] for mark in _OPENINGS if mark.startswith(begun)]
+        return sorted({token for mark in left for token in pieces.beginning(mark, 0)})
 
     def _barred(self) -> list[int]:
         """The tokens that would end it where it owes an answer, and numbers of passages that there are not."""

@@ -199,6 +199,23 @@ def test_numbers_of_passages_that_are_not_shown_cannot_be_written() -> None:
     assert may_follow("in 19") == "0123456789"
 
 
+@given(st.integers(0, 10_000))
+@settings(max_examples=10, deadline=None)
+def test_the_number_of_a_passage_opens_a_quote_at_the_beginning_and_behind_another(seed: int) -> None:
+    for begun, quotes in (("[2]", 1), ("[3] ##", 1), (f"[1] {BEGIN_QUOTE} The Merrow {END_QUOTE}\n[2]", 2)):
+        text, _ = outputs(BYTES, 300, seed, begun)
+        parsed = parse_answer(text)
+        assert len(parsed.quotes) >= quotes and not check_citations(parsed, PASSAGES).unverified
+
+
+def test_a_number_amid_words_opens_no_quote() -> None:
+    for begun in ("as [1]", "[1] says", f"[1] {BEGIN_QUOTE} The Merrow {END_QUOTE} and [2]"):
+        form = form_behind(begun, "The Merrow stops at 36 bar. 2")
+        scores = torch.zeros(len(BYTES))
+        form.hold(scores)
+        assert scores[encode_segments(BYTES, [Segment("x", content=True)])[0]] == 0
+
+
 def test_quotes_of_a_line_that_is_wrapped_may_be_written_with_a_blank() -> None:
     prompt = passages_prompt("Which?", PASSAGES, PromptStyle.CHAT)
     for joint in ("\n", " "):
