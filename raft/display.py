@@ -113,8 +113,8 @@ def print_summary(summary: Summary, folder: Path, *, as_json: bool) -> None:
     from rich.table import Table
 
     from raft.evaluate import asked, comparison_table
-    from raft.evaluate.metrics import F1
-    from raft.evaluate.parts import origin
+    from raft.evaluate.measures.metrics import F1
+    from raft.evaluate.statistics.decomposition import origin
 
     (arm, f1, *others), *rows = comparison_table(summary)
     # Without edges, and with headings of two lines, the widest numbers fit a terminal of 80 columns.

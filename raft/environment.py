@@ -9,7 +9,7 @@ from typing import TypedDict
 from raft import __version__
 from raft.models.embedder import MINILM
 from raft.models.gguf import converted_folder, is_converted
-from raft.models.weights import MINI, MINI_FOLDER, READER, READER_FOLDER, SMOLLM2, SMOLLM2_SHA256
+from raft.models.names import MINI, MINI_FOLDER, READER, READER_FOLDER, SMOLLM2, SMOLLM2_SHA256
 from raft.processor import usable_cores
 
 _PACKAGES = (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from raft.answering.wording import MOST_QUESTIONS
+from raft.answering.prompt_choice import MOST_QUESTIONS
 from raft.artifacts import read_jsonl
 from raft.progress import DetailedAdvance, Progress
 from raft.prompts import PromptVariant

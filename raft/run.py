@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raft.answering.wording import variants_of
+from raft.answering.prompt_choice import variants_of
 from raft.artifacts import Stage, check_output, is_current, mark, read_jsonl, read_manifest
-from raft.corpus.places import Location, is_remote
+from raft.corpus.entries import Location
+from raft.corpus.locations import is_remote
 from raft.corpus.reading import find_files
 from raft.errors import ArtifactError, InputError
 from raft.examples import examples_fingerprint, generate_examples
 from raft.index import Index, build_index, index_fingerprint
 from raft.models.calls import Limits
-from raft.models.weights import SMOLLM2, is_endpoint, source_of
+from raft.models.names import SMOLLM2, is_endpoint
+from raft.models.weights import source_of
 from raft.progress import Progress, Silent
 from raft.questions import QuestionFile, read_question_file, settle_evidence
 from raft.recipe import Recipe, TuneSettings, TuningMethod
@@ -59,54 +62,94 @@ def run(
     others and says so. train_questions: to train on instead of written ones. limits: on the calls of generation.
     Raises a RaftError before the work that it spoils begins; a stage that is done stays done.
     """
-    from raft.evaluate import Contest, PromptTrial, choose_prompt, evaluate, evaluation_fingerprint, trial_fingerprint
-
+    job = _Job(paths, out, questions, train_questions, recipe, limits)
     _check_output(out, paths)
     _check_tunable(recipe.tune)
-    given = {path: read_question_file(path) for path in (questions, train_questions) if path is not None}
-    if questions is not None and train_questions is not None:
-        _check_apart(questions, train_questions, given)
-    for path, file in given.items():
-        if file.left_out:
-            progress.note(f"{path}: {file}")
-    index, examples, evaluation = out / "index", out / "examples", out / "evaluation"
-    # What is too long for the model that will be tuned is turned away here and not after the hours that it took.
-    generating = recipe.generate.model_copy(update={"for_model": recipe.generate.for_model or recipe.tune.model})
-
-    progress = whole = WholeRun(progress)
-
-    def stage(folder: Path, kind: Stage, work: str, do: Callable[[], object]) -> str:
-        """Do the work unless the folder already holds its result; the digest of what the folder then holds."""
-        name = folder.relative_to(out).as_posix()
-        if is_current(folder, kind, work):
+    given = job.read_given(progress)
+    whole = WholeRun(progress)
+    for stage in _stages(job, given, whole):
+        name = stage.folder.relative_to(out).as_posix()
+        if is_current(stage.folder, stage.kind, stage.fingerprint):
             whole.skip(name)
-            progress.note(f"{name}: unchanged, skipped")
+            whole.note(f"{name}: unchanged, skipped")
         else:
             with whole.stage(name):
-                do()
-        return read_manifest(folder).digest
+                stage.work()
+    summary: Summary = json.loads((out / "evaluation" / "summary.json").read_text(encoding="utf-8"))
+    return summary
 
-    # Found once for both, so that what comes from far away is fetched once.
-    found = find_files(paths)
-    index_digest = stage(
-        index,
-        Stage.INDEX,
-        index_fingerprint(found, recipe.index),
-        partial(build_index, found, index, recipe.index, recipe.seed, progress),
+
+@dataclass(frozen=True, slots=True)
+class _StageWork:
+    """One stage of a run: where its result goes, what tells this piece of work from any other, and the work."""
+
+    folder: Path
+    kind: Stage
+    fingerprint: str
+    work: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What `run` was given."""
+
+    paths: Sequence[Location]
+    out: Path
+    questions: Path | None
+    train_questions: Path | None
+    recipe: Recipe
+    limits: Limits
+
+    def read_given(self, progress: Progress) -> dict[Path, QuestionFile]:
+        """The files of questions. Refuses those that ask for training what the evaluation asks."""
+        files = (self.questions, self.train_questions)
+        given = {path: read_question_file(path) for path in files if path is not None}
+        if self.questions is not None and self.train_questions is not None:
+            _check_apart(self.questions, self.train_questions, given)
+        for path, file in given.items():
+            if file.left_out:
+                progress.note(f"{path}: {file}")
+        return given
+
+    @property
+    def source(self) -> QuestionSource:
+        """Where the questions of the evaluation come from."""
+        if self.questions is not None:
+            return QuestionSource.GIVEN
+        return QuestionSource.HELD_OUT_WRITTEN if self.train_questions is None else QuestionSource.HELD_OUT_GIVEN
+
+
+def _stages(job: _Job, given: dict[Path, QuestionFile], whole: WholeRun) -> Iterator[_StageWork]:
+    """The stages in order. Each is planned when those before it are done: their digests are part of its fingerprint."""
+    from raft.evaluate import (
+        EvaluationSpec,
+        PromptTrial,
+        choose_prompt,
+        evaluate,
+        evaluation_fingerprint,
+        trial_fingerprint,
     )
+
+    out, recipe, seed, trained = job.out, job.recipe, job.recipe.seed, job.train_questions
+    index, examples, evaluation = out / "index", out / "examples", out / "evaluation"
+    # Found once for both, so that what comes from far away is fetched once.
+    found = find_files(job.paths)
+    work: Callable[[], object] = partial(build_index, found, index, recipe.index, seed, whole)
+    yield _StageWork(index, Stage.INDEX, index_fingerprint(found, recipe.index), work)
     # What was kept of it may go: the stages below take hours.
-    del found
+    del found, work
     mark(out, Stage.RUN)
     write_whole(out / RECIPE, json.dumps(recipe.model_dump(mode="json"), indent=2) + "\n")
-    given = _settled(given, index, progress)
-    examples_digest = stage(
+    given = _settled(given, index, whole)
+    generating = recipe.generating
+    yield _StageWork(
         examples,
         Stage.EXAMPLES,
-        examples_fingerprint(index_digest, train_questions, generating, recipe.seed),
-        lambda: generate_examples(index, examples, train_questions, generating, recipe.seed, progress, limits=limits),
+        examples_fingerprint(read_manifest(index).digest, trained, generating, seed),
+        lambda: generate_examples(index, examples, trained, generating, seed, whole, limits=job.limits),
     )
     asked: QuestionFile | list[Question] = (
-        given[questions] if questions is not None else _held_out(examples / "test.jsonl")
+        given[job.questions] if job.questions is not None else _held_out(examples / "test.jsonl")
     )
     names = VARIANTS if recipe.ablations else (TuningMethod.DSF, TuningMethod.RAFT)
     count = len(asked.questions if isinstance(asked, QuestionFile) else asked)
@@ -115,27 +158,28 @@ def run(
     # Where the recipe names a prompt, or the model knows only one, there is nothing to choose.
     if not recipe.answer.prompt and variants_of(base):
         prompts = out / "prompts"
-        trial = PromptTrial(index, examples, base, recipe.answer, recipe.seed)
-        stage(prompts, Stage.PROMPTS, trial_fingerprint(trial), partial(choose_prompt, trial, prompts, progress))
+        trial = PromptTrial(index, examples, base, recipe.answer, seed)
+        yield _StageWork(
+            prompts, Stage.PROMPTS, trial_fingerprint(trial), partial(choose_prompt, trial, prompts, whole)
+        )
     else:
         whole.skip("prompts")
     models = {str(name): out / "models" / name for name in names}
+    examples_digest = read_manifest(examples).digest
     for name, folder in models.items():
         method, targets = VARIANTS[name]
         settings = recipe.tune.model_copy(update={"targets": Targets.OWN if name == method else targets})
-        work = model_fingerprint(examples_digest, method, settings, recipe.seed)
-        stage(folder, Stage.MODEL, work, partial(tune, examples, folder, method, settings, recipe.seed, progress))
+        fingerprint = model_fingerprint(examples_digest, method, settings, seed)
+        work = partial(tune, examples, folder, method, settings, seed, whole)
+        yield _StageWork(folder, Stage.MODEL, fingerprint, work)
         # A kill may have come between the model and this, and whoever skips the stage would leave them for ever.
-        with Checkpoints(folder, progress.note) as left:
+        with Checkpoints(folder, whole.note) as left:
             left.finish()
-    source = _source(questions, train_questions)
-    contest = Contest(
-        index, asked, models, recipe.evaluate, recipe.answer, base, recipe.seed, source, examples, prompts
+    spec = EvaluationSpec(
+        index, asked, models, recipe.evaluate, recipe.answer, base, seed, job.source, examples, prompts
     )
-    work = evaluation_fingerprint(contest)
-    stage(evaluation, Stage.EVALUATION, work, partial(evaluate, contest, evaluation, progress))
-    summary: Summary = json.loads((evaluation / "summary.json").read_text(encoding="utf-8"))
-    return summary
+    fingerprint = evaluation_fingerprint(spec)
+    yield _StageWork(evaluation, Stage.EVALUATION, fingerprint, partial(evaluate, spec, evaluation, whole))
 
 
 def _check_output(out: Path, paths: Sequence[Location]) -> None:
@@ -204,12 +248,6 @@ def _settled(given: Mapping[Path, QuestionFile], folder: Path, progress: Progres
         for item in kept.left_out[len(file.left_out) :]:
             progress.note(f"{path}: {item.place} is left out: {item.reason}")
     return settled
-
-
-def _source(questions: Path | None, train_questions: Path | None) -> QuestionSource:
-    if questions is not None:
-        return QuestionSource.GIVEN
-    return QuestionSource.HELD_OUT_WRITTEN if train_questions is None else QuestionSource.HELD_OUT_GIVEN
 
 
 def _held_out(path: Path) -> list[Question]:

@@ -237,8 +237,8 @@ class Arm:
 class Prediction:
     """What one arm said to one question, with all that is needed to say it again.
 
-    likelihood: the mean log-probability of its tokens, None where the model does not tell it. held_to_labels: whether
-    decoding let it answer with a label of the question or a refusal only; None where that was not asked for.
+    likelihood: the mean log-probability of its tokens, None where the model does not tell it. label_constrained:
+    whether decoding let it answer with a label of the question or a refusal only; None where that was not asked for.
     """
 
     question_id: str
@@ -251,7 +251,7 @@ class Prediction:
     abstained: bool
     seconds: float
     likelihood: float | None = None
-    held_to_labels: bool | None = None
+    label_constrained: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

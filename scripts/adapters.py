@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raft.models.weights import SMOLLM2
+from raft.models.names import SMOLLM2
 from raft.recipe import TuneSettings
 
 if TYPE_CHECKING:

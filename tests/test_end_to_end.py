@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from raft.answering import Answerer
-from raft.evaluate import Contest, evaluate
+from raft.evaluate import EvaluationSpec, evaluate
 from raft.recipe import AnswerSettings, EvaluateSettings
 from raft.types import Question
 
@@ -95,6 +95,31 @@ def test_a_second_run_skips_every_stage_and_prints_the_same(run: tuple[Path, lis
     assert again.stdout == run[2]
 
 
+def test_verbs_by_hand_with_the_same_recipe_leave_nothing_to_do_for_a_run(
+    run: tuple[Path, list[object], str], notes: Path, tmp_path: Path, call: Any
+) -> None:
+    out, questions, recipe = tmp_path / "out", run[0].parent / "questions.jsonl", tmp_path / "recipe.yaml"
+    sections: dict[str, dict[str, object]] = {}
+    for key, value in SETTINGS.items():
+        section, _, name = key.partition(".")
+        sections.setdefault(section, {})[name] = value
+    recipe.write_text(json.dumps(sections))
+    index, examples, models = out / "index", out / "examples", {name: out / "models" / name for name in ("dsf", "raft")}
+    given = [part for name, folder in models.items() for part in ("--model", f"{name}={folder}")]
+    for verb in (
+        ("index", notes, "--out", index),
+        ("generate", "--index", index, "--out", examples),
+        *(("tune", "--examples", examples, "--method", name, "--out", folder) for name, folder in models.items()),
+        ("evaluate", "--index", index, "--questions", questions, *given, "--out", out / "evaluation"),
+    ):
+        code, _, err = call(*verb, "--recipe", recipe)
+        assert code == 0, err
+    code, printed, err = call("run", notes, "--questions", questions, "--out", out, "--recipe", recipe)
+    assert code == 0, err
+    assert err.count("unchanged, skipped") == 5
+    assert printed.replace(str(out), str(run[0])) == run[2]
+
+
 def test_ablations_redo_only_the_evaluation_beside_their_two_tunings(run: tuple[Path, list[object], str]) -> None:
     again = raft(*run[1], "--ablations", "--set", "evaluate.bootstrap_samples=300")
     assert again.returncode == 0, again.stderr
@@ -129,7 +154,7 @@ def test_serving_answers_as_the_evaluation_does_in_every_arm(
     told = ((one["id"], one["question"], tuple(one["answers"])) for one in QUESTIONS)
     asked = [Question(*one, unanswerable=not one[2]) for one in told]
     measured = EvaluateSettings(bootstrap_samples=10, forgetting="")
-    evaluate(Contest(index, asked, models, measured, settings, base_model=name), tmp_path / "evaluation")
+    evaluate(EvaluationSpec(index, asked, models, measured, settings, base_model=name), tmp_path / "evaluation")
     rows = [json.loads(line) for line in (tmp_path / "evaluation" / "predictions.jsonl").read_text().splitlines()]
     assert {row["arm"] for row in rows} == {"base", "rag", *(("dsf", "dsf+rag", "raft") if models else ())}
     questions = {question.id: question.text for question in asked}

@@ -3,7 +3,9 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,26 @@ def test_nobody_imports_to_the_right() -> None:
             if parts[0] == "raft" and len(parts) > 1 and layer(parts[1]) > layer(part_of(name)):
                 wrong.append(f"raft/{name} imports {target}")
     assert wrong == []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    trees = {name_of(name): (name, tree) for name, tree in modules()}
+    graph = {}
+    for module, (name, tree) in trees.items():
+        if name.endswith("__init__.py"):
+            # What a package imports for the type checker alone are its public names, which load on first use.
+            tree = ast.Module([node for node in tree.body if not isinstance(node, ast.If)], [])
+        graph[module] = {target for target in imported(name, tree) if target in trees}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+def name_of(file: str) -> str:
+    return ".".join(["raft", *Path(file).with_suffix("").parts]).removesuffix(".__init__")
+
+
+def test_no_two_files_share_a_name() -> None:
+    names = Counter(path.name for path in RAFT.rglob("*.py") if path.name != "__init__.py")
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("library", HOMES)

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Protocol
 
 from raft.answering.cases import Case, Reply
-from raft.answering.noting import Noted
+from raft.answering.journaled import JournaledModel
+from raft.answering.prompt_choice import ONLY, Wording, find_choice, wording_of
 from raft.answering.respondent import Respondent
-from raft.answering.wording import ONLY, Wording, find_choice, wording_of
 from raft.errors import InputError, ModelError
-from raft.models.generator import Decoding, Generator, load_generator
+from raft.models.generator import Decoding, Generator
+from raft.models.loading import load_generator
 from raft.models.tuned import check_tuned, read_tuned
 from raft.progress import Silent
 from raft.recipe import MAX_PASSAGES, AnswerSettings, TuneSettings
@@ -78,7 +79,7 @@ class Answerer:
         self._generator = generator
         self.wording = wording
         self._decoding = Decoding(
-            settings.max_new_tokens, weigh=settings.min_confidence > 0, thinking=settings.thinking
+            settings.max_new_tokens, logprobs=settings.min_confidence > 0, thinking=settings.thinking
         )
 
     @classmethod
@@ -134,7 +135,7 @@ class Answerer:
         found = tuple(self._index.retrieve([question], top_k)[0]) if retrieve else ()
         passages = tuple(scored.passage for scored in found)
         # A respondent of its own for each question: what was said before is not kept.
-        model = Noted(self._generator, "", self._decoding, None)
+        model = JournaledModel(self._generator, "", self._decoding, None)
         respondent = Respondent(model, self._settings, self.wording.variant)
         (reply,) = respondent.answer([Case(Question("", question), passages if retrieve else None)], Silent(), "")
         self._check(reply)

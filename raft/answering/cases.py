@@ -53,7 +53,7 @@ class Reply:
 
     text: as it was written; of a reply that ends with its first line only that. answer: in the spelling of its source,
     empty where there is none; every refusal reads the same. quotes: those that stand in the passage that they name;
-    unverified: the others. held_to_labels: whether decoding let it answer with a label of the question or a refusal
+    unverified: the others. label_constrained: whether decoding let it answer with a label of the question or a refusal
     only; None where that was not asked for.
     """
 
@@ -64,7 +64,7 @@ class Reply:
     abstained: bool
     quotes: tuple[Quote, ...]
     unverified: tuple[CitedQuote, ...]
-    held_to_labels: bool | None = None
+    label_constrained: bool | None = None
 
 
 def read_reply(
@@ -100,5 +100,5 @@ def read_reply(
         # What an answer that is not given rests on is not shown either.
         quotes=() if unsure else checked.quotes,
         unverified=() if unsure else checked.unverified,
-        held_to_labels=bool(held) if prompt.choices else None,
+        label_constrained=bool(held) if prompt.choices else None,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from raft.answering.cases import Case, Reply, read_reply
-from raft.answering.noting import Noted
+from raft.answering.journaled import JournaledModel
 from raft.models.generator import Generation
 from raft.progress import Progress
 from raft.prompts import Prompt, PromptVariant
@@ -17,7 +17,7 @@ class Respondent:
 
     def __init__(
         self,
-        model: Noted,
+        model: JournaledModel,
         settings: AnswerSettings = AnswerSettings(),
         variant: PromptVariant = PromptVariant.QUOTE,
     ) -> None:

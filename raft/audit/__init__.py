@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from raft.lazy import lazily
 
 if TYPE_CHECKING:
-    from raft.audit.verb import audit_file
+    from raft.audit.auditing import audit_file
 
 __all__ = ["audit_file"]
-__getattr__ = lazily(__name__, dict.fromkeys(__all__, "raft.audit.verb"))
+__getattr__ = lazily(__name__, dict.fromkeys(__all__, "raft.audit.auditing"))

@@ -9,8 +9,8 @@ from functools import lru_cache
 
 from raft.audit.faults import Fault
 from raft.audit.layouts import AuditRow
-from raft.audit.targets import Said
-from raft.audit.wording import is_cut, is_placeholder, question_faults, shortened, text_faults
+from raft.audit.target_parts import Said
+from raft.audit.telltales import is_cut, is_placeholder, question_faults, shortened, text_faults
 from raft.examples.distractors import NEAR_DUPLICATE, overlap
 from raft.prompts import BEGIN_QUOTE, END_QUOTE
 from raft.questions import says_answer

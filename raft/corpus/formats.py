@@ -134,28 +134,6 @@ def html_content(html: str) -> Content:
     return Content(text, first_heading(text) or page_title)
 
 
-def read_docx(raw: bytes) -> Content:
-    """Word files, through HTML. Raises UnreadableError for what is password-protected or no Word file."""
-    if raw.startswith(OLE):
-        raise UnreadableError("it is password-protected or in the old .doc format: save it as a plain .docx")
-    import zipfile
-
-    from raft.corpus.packed import opened_zip
-
-    with opened_zip(raw):
-        import mammoth
-
-    try:
-        html = mammoth.convert_to_html(
-            io.BytesIO(raw),
-            style_map="p[style-name='Title'] => h1:fresh",
-            convert_image=mammoth.images.img_element(lambda _: {"src": ""}),
-        ).value
-    except (zipfile.BadZipFile, KeyError, OSError, ValueError, SyntaxError) as error:
-        raise UnreadableError(f"it is not a readable Word file ({_first_line(error)})") from error
-    return html_content(html)
-
-
 def read_csv(raw: bytes) -> Content:
     """A table with a header row: one line a row, `header: value; header: value`."""
     text = decode(raw)
@@ -245,7 +223,3 @@ def _inline(value: Any) -> str:
 def _row(cells: Mapping[str, str]) -> str:
     shown = ((name, " ".join(cell.split())) for name, cell in cells.items())
     return "; ".join(f"{name}: {cell}" for name, cell in shown if cell)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

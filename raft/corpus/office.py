@@ -1,15 +1,36 @@
-"""Slides and spreadsheets."""
+"""Word documents, slides and spreadsheets."""
 
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from raft.corpus.formats import OLE, Content, UnreadableError, clean, table_lines
+from raft.corpus.formats import OLE, Content, UnreadableError, clean, html_content, table_lines
 from raft.corpus.packed import opened_zip
 
 _LOCKED = "it is password-protected or in an old Office format: save it as a plain {}"
+
+
+def read_docx(raw: bytes) -> Content:
+    """Word files, through HTML. Raises UnreadableError for what is password-protected or no Word file."""
+    if raw.startswith(OLE):
+        raise UnreadableError("it is password-protected or in the old .doc format: save it as a plain .docx")
+    with opened_zip(raw):
+        import mammoth
+
+    try:
+        html = mammoth.convert_to_html(
+            io.BytesIO(raw),
+            style_map="p[style-name='Title'] => h1:fresh",
+            convert_image=mammoth.images.img_element(lambda _: {"src": ""}),
+        ).value
+    except (zipfile.BadZipFile, KeyError, OSError, ValueError, SyntaxError) as error:
+        raise UnreadableError(
+            f"it is not a readable Word file ({next(iter(str(error).splitlines()), type(error).__name__)})"
+        ) from error
+    return html_content(html)
 
 
 def read_pptx(raw: bytes) -> Content:

@@ -59,7 +59,7 @@ READERS: dict[str, Reader] = {
     ".html": _later("formats", "read_html"),
     ".htm": _later("formats", "read_html"),
     ".pdf": _later("pdf", "read_pdf"),
-    ".docx": _later("formats", "read_docx"),
+    ".docx": _later("office", "read_docx"),
     ".pptx": _later("office", "read_pptx"),
     ".xlsx": _later("office", "read_xlsx"),
     ".epub": _later("packed", "read_epub"),

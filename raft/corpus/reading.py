@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from raft.corpus.entries import File, Location, UnopenedError
+from raft.corpus.locations import entries_at, shown
 from raft.corpus.parsing import READERS, ROWS, RowError, Skipped, can_read, is_row, why_not
-from raft.corpus.places import File, Location, UnopenedError, entries_at, shown
 from raft.corpus.sandbox import Results, Sandbox
 from raft.errors import InputError
 from raft.processor import usable_cores

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from raft.artifacts import MARKER
-from raft.corpus.places import LARGEST_FILE, TOO_LARGE, Entry, UnopenedError
+from raft.corpus.entries import LARGEST_FILE, TOO_LARGE, Entry, UnopenedError
 from raft.errors import InputError, MissingExtraError
 
 _PROTOCOLS_OF_EXTRA = ("s3", "s3a", "gs", "gcs", "http", "https", "hf")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from raft.corpus.headings import heading_lines
+from raft.corpus.outline import WITHIN, Outline
 from raft.corpus.parsing import keeps_lines
-from raft.corpus.sections import WITHIN, Outline
 from raft.errors import InputError
 from raft.recipe import IndexSettings
 from raft.text.sentences import MONTHS_AFTER_ORDINALS

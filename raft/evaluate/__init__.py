@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from raft.lazy import lazily
 
 if TYPE_CHECKING:
-    from raft.evaluate.choosing import PromptTrial, choose_prompt, trial_fingerprint
-    from raft.evaluate.planning import Contest
+    from raft.evaluate.evaluation import Evaluation, Loaders, evaluate, evaluation_fingerprint
+    from raft.evaluate.plan.plan import EvaluationSpec
+    from raft.evaluate.plan.prompt_trial import PromptTrial, choose_prompt, trial_fingerprint
     from raft.evaluate.summary import asked, comparison_table
-    from raft.evaluate.verb import Evaluation, Loaders, evaluate, evaluation_fingerprint
 
 __all__ = [
-    "Contest",
     "Evaluation",
+    "EvaluationSpec",
     "Loaders",
     "PromptTrial",
     "asked",
@@ -24,8 +24,8 @@ __all__ = [
 ]
 __getattr__ = lazily(
     __name__,
-    dict.fromkeys(__all__, "raft.evaluate.verb")
-    | {"Contest": "raft.evaluate.planning"}
+    dict.fromkeys(__all__, "raft.evaluate.evaluation")
+    | {"EvaluationSpec": "raft.evaluate.plan.plan"}
     | dict.fromkeys(("asked", "comparison_table"), "raft.evaluate.summary")
-    | dict.fromkeys(("PromptTrial", "choose_prompt", "trial_fingerprint"), "raft.evaluate.choosing"),
+    | dict.fromkeys(("PromptTrial", "choose_prompt", "trial_fingerprint"), "raft.evaluate.plan.prompt_trial"),
 )

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from raft.artifacts import Manifest, Stage, of_one_generation, read_jsonl, verified
 from raft.errors import InputError
-from raft.evaluate.measuring import Ruler
-from raft.evaluate.metrics import ALL_METRICS, REFUSED
-from raft.evaluate.significance import holm
-from raft.evaluate.statistics import Estimate, leaves_zero_out, points, verdict
+from raft.evaluate.measures.metrics import ALL_METRICS, REFUSED
+from raft.evaluate.statistics.intervals import Estimate, leaves_zero_out, points, verdict
+from raft.evaluate.statistics.means import Ruler
+from raft.evaluate.statistics.significance import holm
 from raft.recipe import EvaluateSettings
 
 _LABELS = {metric.name: metric.label for metric in ALL_METRICS}

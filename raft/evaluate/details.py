@@ -8,13 +8,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TypedDict
 
-from raft.evaluate.abstention import RiskCoverage, risk_coverage
-from raft.evaluate.evidence import Evidence
-from raft.evaluate.labels import confusion, macro_f1
-from raft.evaluate.measuring import Interval, Ruler, by_arm
-from raft.evaluate.metrics import ALL_METRICS, cluster_of
-from raft.evaluate.retrieval import Rankings, side_by_side
-from raft.evaluate.taxonomy import Outcome, outcome_of
+from raft.evaluate.measures.abstention import RiskCoverage, risk_coverage
+from raft.evaluate.measures.label_confusion import confusion, macro_f1
+from raft.evaluate.measures.metrics import ALL_METRICS, cluster_of
+from raft.evaluate.measures.outcomes import Outcome, outcome_of
+from raft.evaluate.measures.retrieval import Rankings, side_by_side
+from raft.evaluate.measures.right_passages import Evidence
+from raft.evaluate.statistics.means import Interval, Ruler, by_arm
 from raft.prompts import ANSWER
 from raft.questions.labels import labels_of
 from raft.types import Prediction, Question, Score
@@ -55,7 +55,7 @@ class Details(TypedDict):
     outcomes: dict[str, dict[str, int]]
     kinds: dict[str, Kind]
     labels: list[LabelSet]
-    held_to_labels: dict[str, Held]
+    label_constrained: dict[str, Held]
     risk_coverage: dict[str, RiskCoverage]
     rankings: dict[str, dict[str, Interval]]
 
@@ -112,7 +112,7 @@ def detail(
         outcomes={arm: {str(one): counts[arm, one] for one in Outcome} for arm in arms},
         kinds=kinds,
         labels=_label_sets(questions, predictions, arms),
-        held_to_labels=_held(questions, predictions),
+        label_constrained=_held(questions, predictions),
         risk_coverage=curves,
         rankings=side_by_side(questions, rankings, clusters, ruler),
     )
@@ -141,7 +141,7 @@ def by_document(scores: Sequence[Score]) -> list[dict[str, str | int | float]]:
 def _held(questions: Sequence[Question], predictions: Sequence[Prediction]) -> dict[str, Held]:
     """By arm, over the questions with labels; empty where there are none."""
     closed = {question.id for question in questions if labels_of(question)}
-    found = Counter((one.arm, bool(one.held_to_labels)) for one in predictions if one.question_id in closed)
+    found = Counter((one.arm, bool(one.label_constrained)) for one in predictions if one.question_id in closed)
     arms = dict.fromkeys(arm for arm, _ in found)
     return {arm: Held(held=found[arm, True], free=found[arm, False]) for arm in arms}
 

@@ -27,7 +27,7 @@ def _prediction(arm: str, case: Case, reply: Reply) -> Prediction:
         abstained=reply.abstained,
         seconds=reply.generation.seconds,
         likelihood=reply.generation.likelihood,
-        held_to_labels=reply.held_to_labels,
+        label_constrained=reply.label_constrained,
     )
 
 

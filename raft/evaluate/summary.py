@@ -8,19 +8,15 @@ from typing import NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
-from raft.evaluate.arms import MEANINGS
+from raft.evaluate.asked_prompts import Prompts
 from raft.evaluate.details import Details
-from raft.evaluate.forgetting import Forgetting
-from raft.evaluate.judging import Judge
-from raft.evaluate.measuring import Interval as Interval
-from raft.evaluate.measuring import Ruler as Ruler
-from raft.evaluate.measuring import by_arm, values_of
-from raft.evaluate.metrics import ABSTAINED, ALL_METRICS, EXACT_MATCH, F1, REFUSED, cluster_of
-from raft.evaluate.models import Training
-from raft.evaluate.parts import Parts, because_of_refusals, parts_of
-from raft.evaluate.prompts import Prompts
-from raft.evaluate.significance import holm
-from raft.evaluate.statistics import (
+from raft.evaluate.measures.forgetting import Forgetting
+from raft.evaluate.measures.judging import Judge
+from raft.evaluate.measures.metrics import ABSTAINED, ALL_METRICS, EXACT_MATCH, F1, REFUSED, cluster_of
+from raft.evaluate.plan.arm_models import Training
+from raft.evaluate.plan.arms import MEANINGS
+from raft.evaluate.statistics.decomposition import Parts, because_of_refusals, parts_of
+from raft.evaluate.statistics.intervals import (
     Estimate,
     documents_needed,
     leaves_zero_out,
@@ -28,6 +24,10 @@ from raft.evaluate.statistics import (
     smallest_difference,
     verdict,
 )
+from raft.evaluate.statistics.means import Interval as Interval
+from raft.evaluate.statistics.means import Ruler as Ruler
+from raft.evaluate.statistics.means import by_arm, values_of
+from raft.evaluate.statistics.significance import holm
 from raft.types import Prediction, Question, QuestionSource, Score
 
 # What people want to know, the most wanted first; the report opens with the first that could be made.

@@ -12,9 +12,7 @@ from itertools import groupby
 
 from raft.errors import ModelError
 from raft.examples.composing import Candidate, Reason
-from raft.examples.reading import READ_TOKENS, SAME_ANSWER_F1
-from raft.examples.spelling import respell
-from raft.examples.wording import (
+from raft.examples.phrasing import (
     asks_for,
     bends_its_verb,
     is_closed,
@@ -23,9 +21,11 @@ from raft.examples.wording import (
     keeps_its_thread,
     stands_alone,
 )
+from raft.examples.reader import READ_TOKENS, SAME_ANSWER_F1
+from raft.examples.spelling import respell
 from raft.index import Index
 from raft.models.generator import Decoding, Failure, Generation, Generator
-from raft.models.weights import is_writer, public_name
+from raft.models.names import is_writer, public_name
 from raft.outputs import ParsedQuestion, parse_answer, parse_listed, parse_question
 from raft.progress import Progress
 from raft.prompts import Prompt, PromptStyle, ask_prompt, list_prompt, passages_prompt
@@ -96,10 +96,10 @@ class WayOfAsking:
 def way_of_asking(model: str, style: PromptStyle, settings: ExampleSettings, seed: int) -> WayOfAsking:
     """How the model of this name and style is asked: it writes one question at a time, or a list of them."""
     if is_writer(model):
-        decoding = Decoding(_LIST_TOKENS, seed=seed, weigh=True)
+        decoding = Decoding(_LIST_TOKENS, seed=seed, logprobs=True)
         return WayOfAsking(list_prompt, 1, decoding, _LEAST_LIKELIHOOD_LISTED, listed=True)
     drafts = settings.drafts if style is PromptStyle.COMPACT else 1
-    decoding = Decoding(QUESTION_TOKENS, _TEMPERATURE, _TOP_P, seed, weigh=drafts > 1, thinking=settings.thinking)
+    decoding = Decoding(QUESTION_TOKENS, _TEMPERATURE, _TOP_P, seed, logprobs=drafts > 1, thinking=settings.thinking)
     least = _LEAST_LIKELIHOOD if drafts > 1 else -math.inf
     calls = settings.questions_per_passage * drafts
     return WayOfAsking(lambda passage: ask_prompt(passage, style), calls, decoding, least)

@@ -9,11 +9,11 @@ from random import Random
 
 from raft.examples.composing import Candidate, Reason, RowPlan, compose, which_show_their_oracle
 from raft.examples.distractors import Pool, choose_distractors, draw_kinds
-from raft.examples.missing import withheld_share
-from raft.examples.reading import answering_passages
-from raft.examples.rows import raft_row
+from raft.examples.near_misses import withheld_share
+from raft.examples.reader import answering_passages
 from raft.examples.sources import Sources
-from raft.examples.targets import write_targets
+from raft.examples.training_rows import raft_row
+from raft.examples.written_targets import write_targets
 from raft.index import Index
 from raft.models.generator import Generator
 from raft.models.tokens import Codec

@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from raft.artifacts import Ledger
 from raft.examples.balance import Balance
-from raft.examples.splitting import Split
+from raft.examples.splits import Split
 from raft.types import Example
 
 _SPLITS = (Split.TRAIN, Split.VALIDATION, Split.TEST)

@@ -9,11 +9,12 @@ from typing import NamedTuple, TypeVar
 
 from raft.examples.asking import QUESTION_TOKENS, way_of_asking
 from raft.examples.kinds import INSTRUCTED_TOKENS, needs_instructions
-from raft.examples.reading import READ_TOKENS, reading_model
-from raft.examples.targets import TARGET_TOKENS
+from raft.examples.reader import READ_TOKENS, reading_model
+from raft.examples.written_targets import TARGET_TOKENS
 from raft.models.calls import Limits, Tokens
 from raft.models.generator import Decoding
-from raft.models.weights import MINI, is_endpoint, source_of
+from raft.models.names import MINI, is_endpoint
+from raft.models.weights import source_of
 from raft.prompts import Prompt, PromptStyle, passages_prompt
 from raft.recipe import BY_MODEL, EXTRACTIVE, ExampleSettings
 from raft.types import Passage

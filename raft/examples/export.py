@@ -13,9 +13,9 @@ from typing import Any
 
 from raft.artifacts import Ledger, Manifest, Stage, of_one_generation, read_jsonl, verified, write_jsonl, writing
 from raft.errors import InputError
-from raft.examples.rows import TrainingRow, read_rows
-from raft.examples.splitting import Split
-from raft.models.weights import MINI, public_name
+from raft.examples.splits import Split
+from raft.examples.training_rows import TrainingRow, read_rows
+from raft.models.names import MINI, public_name
 from raft.prompts import PromptStyle, joined
 from raft.types import ExportFormat, TuningMethod
 

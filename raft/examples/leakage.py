@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from raft.examples.splitting import Split
+from raft.examples.splits import Split
 from raft.text import normalise_answer
 from raft.types import Example, ShownPassage
 

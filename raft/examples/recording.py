@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from raft.models.weights import public_name
+from raft.models.names import public_name
 from raft.recipe import ExampleSettings
 
 

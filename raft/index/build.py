@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from raft.artifacts import Ledger, Manifest, Stage, check_output, fingerprint, write_jsonl, writing
 from raft.corpus import Reading, read_documents, searchable_text, split_documents
 from raft.corpus.duplicates import Duplicate, without_duplicates
+from raft.corpus.entries import Location
 from raft.corpus.passages import as_passages
 from raft.corpus.personal import count_personal, redacted
-from raft.corpus.places import Location
 from raft.corpus.reading import Found, find_files, hash_files
 from raft.corpus.sketches import SKETCHES, KeptSketches, Sketches, save_sketches
 from raft.errors import InputError

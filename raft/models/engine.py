@@ -266,7 +266,7 @@ class Engine:
     def _choose(self, batch: _Batch, decoding: Decoding) -> None:
         """The next token of every row under way: the likeliest that its form allows, or one that is drawn."""
         scores, places = batch.scores, batch.under_way
-        logs = scores.log_softmax(-1) if decoding.weigh else None
+        logs = scores.log_softmax(-1) if decoding.logprobs else None
         for place in places:
             if (form := batch.rows[place].form) is not None:
                 form.hold(scores[place])

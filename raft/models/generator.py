@@ -1,4 +1,4 @@
-"""What every generative model looks like to the stages, and the one place that turns a model's name into one."""
+"""What every generative model looks like to the stages: how it is asked, what it gives, and why it gives nothing."""
 
 from __future__ import annotations
 
@@ -6,21 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from raft.errors import ModelError
-from raft.models.weights import is_endpoint
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle
-
-if TYPE_CHECKING:
-    from raft.models.calls import Calls
 
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How to write: greedy at temperature 0, sampled above it. weigh: tell how likely each text was to the model.
+    """How to write: greedy at temperature 0, sampled above it. logprobs: tell how likely each text was to the model.
 
     schema: JSON Schema, as text, that a back-end holds the output to where it can; the prompt asks for that form too.
     thinking: False asks a model behind an endpoint not to think first; True leaves that to its server.
@@ -30,7 +25,7 @@ class Decoding:
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
-    weigh: bool = False
+    logprobs: bool = False
     schema: str | None = None
     thinking: bool = True
 
@@ -141,18 +136,3 @@ class Generator(Protocol):
         model's context: nothing is ever cut.
         """
         ...
-
-
-def load_generator(name: str, adapter: Path | None = None, calls: Calls | None = None) -> Generator:
-    """Load `mini`, a local path or hub name, or `openai:MODEL@URL`; `adapter` is a folder that `raft tune` made.
-
-    calls: where its answers are kept, what they may cost and how many are asked for at once [no journal, no limit].
-    Raises ModelError where there is no such model.
-    """
-    if is_endpoint(name):
-        from raft.models.endpoint import EndpointGenerator
-
-        return EndpointGenerator.from_name(name, calls)
-    from raft.models.local import LocalGenerator
-
-    return LocalGenerator.load(name, adapter, calls)

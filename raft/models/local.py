@@ -20,24 +20,18 @@ from safetensors import SafetensorError
 from raft.artifacts import hash_json, versions
 from raft.errors import ModelError, TooLongError
 from raft.models.calls import Calls, Tokens
-from raft.models.choosing import Chooser
+from raft.models.choice_scoring import Chooser
 from raft.models.engine import Engine, Row, can_run
 from raft.models.forms import AnswerForm
 from raft.models.generator import Decoding, Generation
 from raft.models.hardware import pick_device, pick_dtype, random_state, set_random_state
 from raft.models.mini.grammar import Grammar, Output
 from raft.models.mini.pointing import Pointing
+from raft.models.names import adapter_base, adapter_folder, is_writer
 from raft.models.padded import Forms, write_padded
 from raft.models.tokens import Codec, codec_of, context_of
 from raft.models.tuned import describe_tuned
-from raft.models.weights import (
-    adapter_base,
-    adapter_folder,
-    folder_fingerprint,
-    is_writer,
-    source_of,
-    weights_fingerprint,
-)
+from raft.models.weights import folder_fingerprint, source_of, weights_fingerprint
 from raft.progress import Advance
 from raft.prompts import Prompt, PromptStyle
 

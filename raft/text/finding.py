@@ -11,8 +11,8 @@ from functools import cached_property, lru_cache, partial
 import regex
 
 from raft.text.folding import fold
+from raft.text.normalising import FOOTNOTE, NUMBER_MARKS, TIMES, Kind, Token, compared, tokens, tokens_near
 from raft.text.sentences import Span, sentences
-from raft.text.tokens import FOOTNOTE, NUMBER_MARKS, TIMES, Kind, Token, compared, tokens, tokens_near
 from raft.text.words import is_unspaced, is_word
 
 _GAP = "\x00"

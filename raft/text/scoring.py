@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from raft.text.folding import typed
-from raft.text.tokens import compared
+from raft.text.normalising import compared
 
 # What a question for yes or no can be answered with.
 VERDICTS = ("yes", "no", "maybe")
@@ -21,8 +21,8 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 def normalise_answer(text: str) -> str:
     """The text as answers are compared: words without case, accents, articles and spacing, numbers with their signs.
 
-    See `raft.text.tokens.compared`. Texts that say the same have the same normal form; one of nothing but other marks,
-    such as "+", stays as it is.
+    See `raft.text.normalising.compared`. Texts that say the same have the same normal form; one of nothing but other
+    marks, such as "+", stays as it is.
     """
     return " ".join(compared(text)) or typed(text).strip()
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from raft.lazy import lazily
 
 if TYPE_CHECKING:
-    from raft.tune.verb import check_tunable, model_fingerprint, tune
+    from raft.tune.tuning import check_tunable, model_fingerprint, tune
 
 __all__ = ["check_tunable", "model_fingerprint", "tune"]
-__getattr__ = lazily(__name__, dict.fromkeys(__all__, "raft.tune.verb"))
+__getattr__ = lazily(__name__, dict.fromkeys(__all__, "raft.tune.tuning"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from raft.errors import ModelError
-from raft.examples.rows import TrainingRow
+from raft.examples.training_rows import TrainingRow
 from raft.models.local import LoadedModel
 from raft.models.mini.modeling import MiniConfig
 

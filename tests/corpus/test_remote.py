@@ -22,7 +22,7 @@ from moto.server import ThreadedMotoServer
 
 from raft.artifacts import read_jsonl, read_manifest
 from raft.corpus import Reading, read_documents, remote
-from raft.corpus.places import is_remote, shown
+from raft.corpus.locations import is_remote, shown
 from raft.errors import InputError, MissingExtraError
 from raft.index import build_index
 from raft.models.embedder import Embedder

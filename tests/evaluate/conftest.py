@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from raft.artifacts import Ledger, Stage, writing
-from raft.evaluate import Contest, Evaluation, Loaders, evaluate
+from raft.evaluate import Evaluation, EvaluationSpec, Loaders, evaluate
 from raft.models.generator import Decoding, Generation, Generator
 from raft.progress import Advance
 from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE, RECALL, REFUSAL, Prompt, PromptStyle, prompt_fingerprint
@@ -117,13 +117,13 @@ class World:
         self.loaded.append(f"{base_model} {adapter.name if adapter else 'untuned'}")
         return RuleModel(RULES[adapter.name if adapter else "base"])
 
-    def contest(self, **changes: Any) -> Contest:
+    def spec(self, **changes: Any) -> EvaluationSpec:
         """What `evaluate` is given of all this, with some of it changed."""
-        return replace(Contest(self.index, self.questions, self.models, self.settings, self.answer), **changes)
+        return replace(EvaluationSpec(self.index, self.questions, self.models, self.settings, self.answer), **changes)
 
     def evaluate(self, out: Path, **changes: Any) -> Evaluation:
         """An evaluation by the fakes."""
-        return evaluate(self.contest(**changes), out, loaders=Loaders(self.open_index, self.load))
+        return evaluate(self.spec(**changes), out, loaders=Loaders(self.open_index, self.load))
 
     def tune(self, folder: Path, **changes: object) -> Path:
         """A folder as `raft tune` writes it, with some of its statements changed."""

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from raft.evaluate.abstention import RiskCoverage, risk_coverage, threshold
-from raft.evaluate.measuring import Ruler
+from raft.evaluate.measures.abstention import RiskCoverage, risk_coverage, threshold
+from raft.evaluate.statistics.means import Ruler
 from raft.recipe import EvaluateSettings
 from raft.types import Prediction, Score
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from raft.answering.noting import Noted
+from raft.answering.journaled import JournaledModel
 from raft.answering.respondent import Respondent
 from raft.errors import InputError
-from raft.evaluate.arms import FEW_SHOT, ORACLE, Shown, arms_for, cases_for, read_arm
+from raft.evaluate.plan.arms import FEW_SHOT, ORACLE, Shown, arms_for, cases_for, read_arm
 from raft.evaluate.predictions import predictions_of
 from raft.journal import Journal
 from raft.models.generator import Decoding
@@ -33,7 +33,9 @@ def answers(arms: Iterable[Arm], harbour: Any, models: Any, folder: Path, **show
     hits = harbour.retrieve([question.text for question in QUESTIONS], 2)
     retrieved = {q.id: tuple(hit.passage for hit in found) for q, found in zip(QUESTIONS, hits, strict=True)}
     with Journal(folder / "journal.jsonl") as journal:
-        respondents = {name: Respondent(Noted(model, name, DECODING, journal)) for name, model in models.items()}
+        respondents = {
+            name: Respondent(JournaledModel(model, name, DECODING, journal)) for name, model in models.items()
+        }
         return [
             prediction
             for arm in arms

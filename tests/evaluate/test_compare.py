@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from raft.cli import app
 from raft.errors import ArtifactError, InputError
 from raft.evaluate.compare import Bound, Change, compare
-from raft.evaluate.significance import holm
-from raft.evaluate.statistics import Estimate
+from raft.evaluate.statistics.intervals import Estimate
+from raft.evaluate.statistics.significance import holm
 
 
 def run(world: Any, out: Path, **changes: Any) -> Path:

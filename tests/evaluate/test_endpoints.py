@@ -13,13 +13,13 @@ from chat_endpoint import Endpoint, completion, last_words, serving
 from listening import Listener
 
 from raft.answering.cases import Case
-from raft.answering.noting import Models
+from raft.answering.journaled import Models
 from raft.answering.respondent import Respondent
 from raft.artifacts import read_jsonl
 from raft.errors import ModelError
 from raft.evaluate import Loaders, evaluate
-from raft.evaluate.judging import JUDGEMENT, judge_all
-from raft.evaluate.metrics import score_all
+from raft.evaluate.measures.judging import JUDGEMENT, judge_all
+from raft.evaluate.measures.metrics import score_all
 from raft.evaluate.predictions import failures_of
 from raft.journal import Journal
 from raft.models.generator import Decoding, Failure, Generation
@@ -125,7 +125,7 @@ def labelled(endpoint: Endpoint, path: Path, hold: bool = True) -> list[tuple[st
     with Journal(path) as journal:
         model = Models(journal).open(endpoint.name, None, "id", Decoding())
         said = Respondent(model, AnswerSettings(hold_to_labels=hold)).answer(LABELLED, Silent(), "")
-    return [(one.text, one.held_to_labels) for one in said]
+    return [(one.text, one.label_constrained) for one in said]
 
 
 def test_an_endpoint_is_told_the_labels_and_held_to_them_by_a_schema(endpoint: Endpoint, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_an_evaluation_says_which_arms_were_held_to_labels(world: Any, tmp_path:
 
     def run(out: Path, **changes: Any) -> Any:
         made = world.evaluate(out, questions=questions, answer=world.answer.model_copy(update=changes))
-        return made.summary["held_to_labels"], (out / "report.md").read_text(encoding="utf-8")
+        return made.summary["label_constrained"], (out / "report.md").read_text(encoding="utf-8")
 
     lit = [Question(f"lit{n}", f"Is the lamp of pier {n} red?", ("no",), (f"{n}.md",)) for n in (1, 2)]
     questions = [*world.questions, *lit]
@@ -197,8 +197,8 @@ def behind(
     """An evaluation of a model behind the endpoint: its summary, its notes, and the answers of rag."""
     settings, answer = world.settings.model_copy(update={"judge": judge}), world.answer.model_copy(update=changes)
     listener = Listener()
-    contest = world.contest(models={}, base_model=endpoint.name, settings=settings, answer=answer)
-    made = evaluate(contest, out, listener, Loaders(world.open_index))
+    spec = world.spec(models={}, base_model=endpoint.name, settings=settings, answer=answer)
+    made = evaluate(spec, out, listener, Loaders(world.open_index))
     rows = [row for _, row in read_jsonl(out / "predictions.jsonl") if row["arm"] == "rag"]
     return made.summary, listener.notes, rows
 

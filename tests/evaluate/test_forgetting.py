@@ -15,8 +15,8 @@ from raft.artifacts import Stage, read_jsonl, read_manifest, verified, write_jso
 from raft.display import print_summary
 from raft.errors import InputError, RaftError, TooLongError
 from raft.evaluate import evaluation_fingerprint
-from raft.evaluate.forgetting import forgetting, read_unrelated
-from raft.evaluate.measuring import Ruler
+from raft.evaluate.measures.forgetting import forgetting, read_unrelated
+from raft.evaluate.statistics.means import Ruler
 from raft.prompts import ANSWER, REFUSAL, Prompt
 from raft.recipe import EVERYDAY, EvaluateSettings
 from raft.text import contains_answer, normalise_answer
@@ -183,13 +183,13 @@ def test_other_unrelated_questions_are_other_work_and_the_name_of_their_file_is_
 ) -> None:
     world.load = elsewhere(world)
     path = barrels(tmp_path / "barrels.jsonl")
-    contest = world.contest(settings=settings(world, path))
-    world.evaluate(tmp_path / "evaluation", settings=contest.settings)
+    spec = world.spec(settings=settings(world, path))
+    world.evaluate(tmp_path / "evaluation", settings=spec.settings)
     manifest = read_manifest(tmp_path / "evaluation")
     assert manifest.settings["forgetting"] == "barrels.jsonl"
-    assert manifest.fingerprint == evaluation_fingerprint(contest)
+    assert manifest.fingerprint == evaluation_fingerprint(spec)
     barrels(path, count=13)
-    assert manifest.fingerprint != evaluation_fingerprint(contest)
+    assert manifest.fingerprint != evaluation_fingerprint(spec)
 
 
 def test_where_nothing_was_tuned_from_the_base_nothing_is_asked(world: Any, tmp_path: Path) -> None:
@@ -257,12 +257,12 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from conftest import QUESTIONS, Harbour, RuleModel
-from raft.answering import noting
-from raft.evaluate import Contest, Loaders, evaluate
+from raft.answering import journaled
+from raft.evaluate import EvaluationSpec, Loaders, evaluate
 from raft.recipe import AnswerSettings, EvaluateSettings
 
 folder = Path(sys.argv[2])
-noting._CHUNK = 5
+journaled._CHUNK = 5
 calls = 0
 
 class Mortal(RuleModel):
@@ -276,8 +276,8 @@ class Mortal(RuleModel):
 settings = EvaluateSettings(bootstrap_samples=400, forgetting=str(folder / "barrels.jsonl"))
 models = {name: folder / "models" / name for name in ("dsf", "raft")}
 load = lambda base, adapter: Mortal(lambda prompt: "<ANSWER>: wine1")
-contest = Contest(folder / "index", QUESTIONS, models, settings, AnswerSettings(top_k=2))
-evaluate(contest, folder / "evaluation", loaders=Loaders(lambda _: Harbour(), load))
+spec = EvaluationSpec(folder / "index", QUESTIONS, models, settings, AnswerSettings(top_k=2))
+evaluate(spec, folder / "evaluation", loaders=Loaders(lambda _: Harbour(), load))
 """
 
 
@@ -292,7 +292,7 @@ def test_answers_that_were_given_before_a_kill_are_not_asked_for_again(
     assert child.returncode == -signal.SIGKILL, child.stderr
     lines = (tmp_path / ".evaluation.journal.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 5
-    monkeypatch.setattr("raft.answering.noting._CHUNK", 5)
+    monkeypatch.setattr("raft.answering.journaled._CHUNK", 5)
     prompts: list[str] = []
     plain = world.load
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from listening import Listener
 
-from raft.answering.noting import Noted
+from raft.answering.journaled import JournaledModel
 from raft.artifacts import read_jsonl, read_manifest
 from raft.errors import InputError, ModelError
 from raft.evaluate import Loaders, evaluate
-from raft.evaluate.judging import JUDGEMENT, judge_all
-from raft.evaluate.metrics import score_all
+from raft.evaluate.measures.judging import JUDGEMENT, judge_all
+from raft.evaluate.measures.metrics import score_all
 from raft.models.generator import Decoding, Failure, Generation
 from raft.outputs import parse_judgement
 from raft.progress import Advance, Progress, Silent
@@ -55,8 +55,10 @@ def said(id_: str, arm: str, answer: str, abstained: bool = False) -> Prediction
     return Prediction(id_, arm, (), "", "", answer, (), abstained, 0.0)
 
 
-def judged(predictions: list[Prediction], judge: RuleJudge | Noted) -> tuple[dict[tuple[str, str], float], int, int]:
-    model = judge if isinstance(judge, Noted) else Noted(judge, "id", JUDGEMENT, None)
+def judged(
+    predictions: list[Prediction], judge: RuleJudge | JournaledModel
+) -> tuple[dict[tuple[str, str], float], int, int]:
+    model = judge if isinstance(judge, JournaledModel) else JournaledModel(judge, "id", JUDGEMENT, None)
     found = judge_all(QUESTIONS, predictions, score_all(QUESTIONS, predictions), model, Silent())
     values = {
         (s.question_id, s.arm): s.metrics["judged_correct"] for s in found.scores if "judged_correct" in s.metrics
@@ -105,7 +107,7 @@ class CutJudge(RuleJudge):
 def test_a_verdict_is_the_first_word_even_where_the_rest_was_cut_off() -> None:
     predictions = [said("q0", "rag", "reddish"), said("q1", "rag", "blue"), said("q2", "rag", "broken")]
     listener = Listener()
-    judge = Noted(CutJudge(lenient), "id", JUDGEMENT, None)
+    judge = JournaledModel(CutJudge(lenient), "id", JUDGEMENT, None)
     found = judge_all(QUESTIONS, predictions, score_all(QUESTIONS, predictions), judge, listener)
     values = [one.metrics.get("judged_correct") for one in found.scores]
     assert (values, found.asked, found.failed) == ([1, 0, None], 3, 1)
@@ -116,7 +118,7 @@ def test_a_verdict_is_the_first_word_even_where_the_rest_was_cut_off() -> None:
 def test_a_judge_that_thinks_over_all_of_the_first_answers_is_an_error_with_what_to_set() -> None:
     questions = {f"q{n}": Question(f"q{n}", "Which colour?", ("red",)) for n in range(40)}
     predictions = [said(id_, "rag", f"reddish {id_}") for id_ in questions]
-    judge = Noted(CutJudge(lambda answer: None), "id", JUDGEMENT, None)
+    judge = JournaledModel(CutJudge(lambda answer: None), "id", JUDGEMENT, None)
     with pytest.raises(ModelError, match=r"none of the first 16 answers .*: set answer\.thinking to false"):
         judge_all(questions, predictions, score_all(questions, predictions), judge, Silent())
 
@@ -171,7 +173,9 @@ def test_of_many_answers_only_those_are_unjudged_on_which_the_judge_fails() -> N
     broken = {"q7", "q120", "q299"}
     predictions = [said(id_, "rag", "broken" if id_ in broken else f"reddish {id_}") for id_ in questions]
     scores = score_all(questions, predictions)
-    found = judge_all(questions, predictions, scores, Noted(RuleJudge(lenient), "id", JUDGEMENT, None), Silent())
+    found = judge_all(
+        questions, predictions, scores, JournaledModel(RuleJudge(lenient), "id", JUDGEMENT, None), Silent()
+    )
     # Equal answers to equal questions are one.
     assert (found.asked, found.failed) == (298, 1)
     assert {one.question_id for one in found.scores if "judged_correct" not in one.metrics} == broken
@@ -198,13 +202,13 @@ def test_an_evaluation_that_is_killed_while_it_judges_asks_for_no_verdict_twice(
     world: Any, tmp_path: Path, verdicts: int, left: int
 ) -> None:
     settings = world.settings.model_copy(update={"judge": "openai:judge@http://localhost:1/v1"})
-    contest, arms = world.contest(settings=settings), world.load
+    spec, arms = world.spec(settings=settings), world.load
 
     def run(out: Path, progress: Progress) -> int:
         judge = RuleJudge(lambda answer: "CORRECT" if "I think" in answer else "INCORRECT")
         load = lambda name, adapter: judge if name.startswith("openai:") else arms(name, adapter)  # noqa: E731
         try:
-            evaluate(contest, out, progress, Loaders(world.open_index, load))
+            evaluate(spec, out, progress, Loaders(world.open_index, load))
         except KeyboardInterrupt:
             assert not out.exists()
         return len(judge.prompts)

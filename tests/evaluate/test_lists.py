@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raft.artifacts import read_jsonl
-from raft.evaluate.evidence import evidence_score
-from raft.evaluate.lists import list_scores, named, same
-from raft.evaluate.metrics import score
-from raft.evaluate.taxonomy import Outcome, outcome_of
+from raft.evaluate.measures.lists import list_scores, named, same
+from raft.evaluate.measures.metrics import score
+from raft.evaluate.measures.outcomes import Outcome, outcome_of
+from raft.evaluate.measures.right_passages import evidence_score
 from raft.prompts import ANSWER
 from raft.questions.labels import labels_of
 from raft.types import Passage, Prediction, Question, Quote

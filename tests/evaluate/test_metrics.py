@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from raft.evaluate.metrics import cluster_of, retrieval_score, rouge_l, score
+from raft.evaluate.measures.metrics import cluster_of, retrieval_score, rouge_l, score
 from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE
 from raft.text import squad_exact_match, squad_f1
 from raft.types import Passage, Prediction, Question, Quote, ScoredPassage

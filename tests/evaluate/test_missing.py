@@ -51,14 +51,14 @@ def test_an_evaluation_of_which_nothing_is_left_says_so(world: Any, tmp_path: Pa
 def test_a_model_of_the_users_own_is_not_mistaken_for_one_with_its_folder_name(world: Any, tmp_path: Path) -> None:
     world.tune(tmp_path / "old" / "raft")
     settings = world.settings.model_copy(update={"arms": (f"old={tmp_path / 'old' / 'raft'},retrieved",)})
-    before = evaluation_fingerprint(world.contest(settings=settings))
+    before = evaluation_fingerprint(world.spec(settings=settings))
     world.models["raft"] = world.tune(tmp_path / "again" / "raft", rows=13)
-    again = evaluation_fingerprint(world.contest(settings=settings))
+    again = evaluation_fingerprint(world.spec(settings=settings))
     assert again != before
     summary = world.evaluate(tmp_path / "evaluation", settings=settings).summary
     assert {name: one["rows"] for name, one in summary["training"].items()} == {"dsf": 12, "raft": 13, "old": 12}
     world.tune(tmp_path / "old" / "raft", rows=14)
-    assert evaluation_fingerprint(world.contest(settings=settings)) != again
+    assert evaluation_fingerprint(world.spec(settings=settings)) != again
 
 
 def test_an_added_arm_does_not_load_a_model_that_takes_part_anyway(world: Any, tmp_path: Path) -> None:

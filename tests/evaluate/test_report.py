@@ -10,12 +10,12 @@ import made_up
 import pytest
 
 from raft.errors import ArtifactError
-from raft.evaluate.arms import MEANINGS
-from raft.evaluate.blocks import Scale
-from raft.evaluate.browse import Record, browsable
-from raft.evaluate.metrics import score_all
-from raft.evaluate.report import report_html
-from raft.evaluate.sections import sections
+from raft.evaluate.measures.metrics import score_all
+from raft.evaluate.plan.arms import MEANINGS
+from raft.evaluate.report.blocks import Scale
+from raft.evaluate.report.browse import Record, browsable
+from raft.evaluate.report.report import report_html
+from raft.evaluate.report.sections import sections
 from raft.prompts import PromptStyle, passages_prompt
 from raft.types import Passage, Prediction, Question, Quote, Score, ScoredPassage
 

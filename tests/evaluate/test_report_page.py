@@ -9,7 +9,7 @@ import made_up
 import pytest
 from browser import Browser
 
-from raft.evaluate.report import report_html
+from raft.evaluate.report.report import report_html
 from raft.types import Question
 
 ROWS = "document.querySelectorAll('.case')"

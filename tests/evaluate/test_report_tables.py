@@ -10,9 +10,9 @@ from typing import Any
 import made_up
 import pytest
 
-from raft.evaluate.browse import Record
-from raft.evaluate.metrics import F1
-from raft.evaluate.report import report_markdown
+from raft.evaluate.measures.metrics import F1
+from raft.evaluate.report.browse import Record
+from raft.evaluate.report.report import report_markdown
 from raft.types import Question, Score
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from raft.answering import noting
+from raft.answering import journaled
 from raft.errors import ArtifactError
 from raft.evaluate import Loaders, evaluate
 from raft.journal import Journal
@@ -21,12 +21,12 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from conftest import QUESTIONS, RULES, Harbour, RuleModel
-from raft.answering import noting
-from raft.evaluate import Contest, Loaders, evaluate, verb
+from raft.answering import journaled
+from raft.evaluate import EvaluationSpec, Loaders, evaluate, evaluation
 from raft.recipe import AnswerSettings, EvaluateSettings
 
 folder, moment = Path(sys.argv[2]), int(sys.argv[3])
-noting._CHUNK = %d
+journaled._CHUNK = %d
 calls = 0
 
 def die(*arguments):
@@ -41,12 +41,12 @@ class Mortal(RuleModel):
         return super().generate(*arguments)
 
 if moment == 0:
-    verb.report_html = die
+    evaluation.report_html = die
 models = {name: folder / "models" / name for name in ("dsf", "raft")}
 settings = EvaluateSettings(bootstrap_samples=400, forgetting="")
 load = lambda base, adapter: Mortal(RULES[adapter.name if adapter else "base"])
-contest = Contest(folder / "index", QUESTIONS, models, settings, AnswerSettings(top_k=2))
-evaluate(contest, folder / "out" / "evaluation", loaders=Loaders(lambda _: Harbour(), load))
+spec = EvaluationSpec(folder / "index", QUESTIONS, models, settings, AnswerSettings(top_k=2))
+evaluate(spec, folder / "out" / "evaluation", loaders=Loaders(lambda _: Harbour(), load))
 """
 
 
@@ -71,11 +71,11 @@ class Counting:
 @pytest.fixture
 def finish(world: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], tuple[dict[str, bytes], int]]:
     """Runs to the end in this process: the bytes of every file, and how many prompts had to be answered for it."""
-    monkeypatch.setattr(noting, "_CHUNK", CHUNK)
+    monkeypatch.setattr(journaled, "_CHUNK", CHUNK)
 
     def run(out: Path) -> tuple[dict[str, bytes], int]:
         counting = Counting(world)
-        evaluate(world.contest(), out, loaders=Loaders(world.open_index, counting.load))
+        evaluate(world.spec(), out, loaders=Loaders(world.open_index, counting.load))
         return {path.name: path.read_bytes() for path in sorted(out.iterdir())}, counting.prompts
 
     return run

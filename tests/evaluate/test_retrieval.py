@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from raft.evaluate.measuring import Ruler
-from raft.evaluate.retrieval import discounted_gain, ranking_score, recall, reciprocal_rank, side_by_side
+from raft.evaluate.measures.retrieval import discounted_gain, ranking_score, recall, reciprocal_rank, side_by_side
+from raft.evaluate.statistics.means import Ruler
 from raft.recipe import EvaluateSettings
 from raft.types import Passage, Question, RetrievalMode, ScoredPassage
 

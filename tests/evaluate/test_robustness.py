@@ -11,8 +11,7 @@ import pytest
 from raft.artifacts import Stage, read_jsonl, verified
 from raft.errors import InputError, TooLongError
 from raft.evaluate import Evaluation
-from raft.evaluate.measuring import Ruler
-from raft.evaluate.robustness import (
+from raft.evaluate.measures.robustness import (
     BAIT,
     INSTRUCTION,
     Probe,
@@ -25,6 +24,7 @@ from raft.evaluate.robustness import (
     summarise_trials,
     surface,
 )
+from raft.evaluate.statistics.means import Ruler
 from raft.prompts import ANSWER, Prompt
 from raft.recipe import EvaluateSettings
 from raft.text import contains_answer

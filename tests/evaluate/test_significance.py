@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from raft.evaluate.significance import holm, permutation_p
-from raft.evaluate.statistics import estimate, leaves_zero_out
+from raft.evaluate.statistics.intervals import estimate, leaves_zero_out
+from raft.evaluate.statistics.significance import holm, permutation_p
 
 SAMPLES = 800
 EACH = [str(n) for n in range(9)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from raft.evaluate.values import has_value, same_value, value_of
+from raft.evaluate.measures.values import has_value, same_value, value_of
 
 
 @pytest.mark.parametrize(

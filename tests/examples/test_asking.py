@@ -10,7 +10,7 @@ from raft.errors import InputError
 from raft.examples import generate_examples
 from raft.examples.asking import way_of_asking, write_questions
 from raft.examples.composing import Reason
-from raft.examples.reading import reading_model
+from raft.examples.reader import reading_model
 from raft.models.generator import Decoding, Generation
 from raft.progress import Advance, Silent
 from raft.prompts import Prompt, PromptStyle, joined, listed_target, plain_target
@@ -105,9 +105,9 @@ def test_another_model_than_the_writer_may_check_what_it_writes(
     notes_index: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = {"writer": Lister(folder, listed(ASKED)), "checker": Reader()}
-    monkeypatch.setattr("raft.examples.verb.load_generator", lambda name, calls=None: made[name])
-    monkeypatch.setattr("raft.examples.verb.weights_fingerprint", str)
-    monkeypatch.setattr("raft.examples.verb.estimate_calls", lambda *_: "")
+    monkeypatch.setattr("raft.examples.generation.load_generator", lambda name, calls=None: made[name])
+    monkeypatch.setattr("raft.examples.generation.weights_fingerprint", str)
+    monkeypatch.setattr("raft.examples.generation.estimate_calls", lambda *_: "")
     settings = ExampleSettings(
         model="writer", reader="checker", num_distractors=1, validation_fraction=0, test_fraction=0, unseen_fraction=0
     )

@@ -15,9 +15,9 @@ from raft.examples import examples_fingerprint, generate_examples
 from raft.examples.composing import Reason
 from raft.examples.counterfactual import Swap
 from raft.examples.export import export_examples
-from raft.examples.missing import fault_of
+from raft.examples.near_misses import fault_of
 from raft.examples.recording import public_settings
-from raft.examples.rows import read_rows
+from raft.examples.training_rows import read_rows
 from raft.models.generator import Decoding, Generation
 from raft.models.local import load_model
 from raft.models.tokens import load_codec

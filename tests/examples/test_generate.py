@@ -14,7 +14,7 @@ from raft.artifacts import Stage, read_jsonl, verified
 from raft.errors import InputError
 from raft.examples import examples_fingerprint, generate_examples
 from raft.examples.asking import round_trip, write_questions
-from raft.examples.splitting import tuned_documents
+from raft.examples.splits import tuned_documents
 from raft.index import Index
 from raft.models.generator import Decoding, Failure, Generation
 from raft.progress import Advance, Silent
@@ -214,7 +214,7 @@ class Drafter:
     def generate(
         self, prompts: Sequence[Prompt], decoding: Decoding, advance: Advance | None = None
     ) -> list[Generation]:
-        self.weighed = decoding.weigh
+        self.weighed = decoding.logprobs
         return [self._draft(prompt.text, row) for row, prompt in enumerate(prompts)]
 
     def _draft(self, prompt: str, row: int) -> Generation:

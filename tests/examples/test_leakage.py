@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raft.examples.leakage import Leak, LeakKind, find_leaks, leak_counts
-from raft.examples.splitting import Split
+from raft.examples.splits import Split
 from raft.types import Example, ExampleKind, ShownPassage
 
 

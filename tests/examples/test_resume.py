@@ -17,7 +17,7 @@ import pytest
 from raft.artifacts import Stage, verified
 from raft.errors import InputError, LimitError
 from raft.examples import generate_examples
-from raft.examples.verb import estimate_examples
+from raft.examples.generation import estimate_examples
 from raft.index import build_index
 from raft.journal import Journal
 from raft.models.calls import Limits

@@ -12,7 +12,8 @@ from raft.errors import LimitError, ModelError, TooLongError
 from raft.journal import Journal
 from raft.models.calls import Calls, Limits, Spending
 from raft.models.endpoint import KEY_VARIABLE, requests
-from raft.models.generator import Decoding, Failure, Generator, load_generator
+from raft.models.generator import Decoding, Failure, Generator
+from raft.models.loading import load_generator
 from raft.prompts import Prompt, PromptStyle, closed_book_prompt
 
 

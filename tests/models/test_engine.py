@@ -87,7 +87,7 @@ def test_what_is_drawn_for_a_row_does_not_depend_on_the_others(model: Any) -> No
 def test_the_likelihood_is_that_of_the_tokens_that_were_written(model: Any) -> None:
     (prompt,) = prompts(1)
     row = Row(prompt)
-    engine_of(model).write([row], Decoding(8, weigh=True), lambda _: None)
+    engine_of(model).write([row], Decoding(8, logprobs=True), lambda _: None)
     with torch.inference_mode():
         logits = model.model(input_ids=torch.tensor([[*prompt, *row.written]])).logits[0, len(prompt) - 1 : -1]
     logs = logits.float().log_softmax(-1).gather(-1, torch.tensor(row.written)[:, None])[:, 0]
@@ -163,7 +163,7 @@ def test_the_likelihood_of_an_open_answer_counts_the_answer(model: Any) -> None:
 def test_what_ends_at_once_has_the_likelihood_of_its_end(model: Any) -> None:
     row = Row(prompts(1)[0])
     engine = Engine(model.model, Spelling(model.codec.tokenizer, list(range(len(model.codec.tokenizer)))))
-    engine.write([row], Decoding(5, weigh=True), lambda _: None)
+    engine.write([row], Decoding(5, logprobs=True), lambda _: None)
     assert row.written == [] and row.result.likelihood is not None and row.result.likelihood < 0
 
 

@@ -251,7 +251,8 @@ def test_word_pieces_do_not_tell_what_they_write(tiny_mini: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
 def test_random_weights_quote_word_for_word(kind: str, tiny_chat: Callable[[str], Path]) -> None:
-    from raft.models.generator import Decoding, load_generator
+    from raft.models.generator import Decoding
+    from raft.models.loading import load_generator
 
     model = load_generator(str(tiny_chat(kind)))
     prompts = [passages_prompt(f"Is it {n}?", PASSAGES, model.style) for n in range(4)]

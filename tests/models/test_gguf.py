@@ -14,9 +14,11 @@ import pytest
 
 from raft.errors import ModelError
 from raft.models import gguf, smollm2
-from raft.models.generator import Decoding, load_generator
+from raft.models.generator import Decoding
+from raft.models.loading import load_generator
+from raft.models.names import SMOLLM2, SMOLLM2_SHA256, public_name
 from raft.models.tokens import load_codec
-from raft.models.weights import SMOLLM2, SMOLLM2_SHA256, public_name, weights_fingerprint
+from raft.models.weights import weights_fingerprint
 from raft.prompts import closed_book_prompt
 
 NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"

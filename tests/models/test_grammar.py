@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from raft.citations import check_citations
-from raft.models.generator import Decoding, Generator, load_generator
+from raft.models.generator import Decoding, Generator
+from raft.models.loading import load_generator
 from raft.models.local import LocalGenerator, load_model
 from raft.outputs import parse_answer, parse_question
 from raft.prompts import BEGIN_QUOTE, CONTROL_TOKENS, ask_prompt, closed_book_prompt, passages_prompt, shown_texts

@@ -8,9 +8,10 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from raft.answering.wording import variants_of
+from raft.answering.prompt_choice import variants_of
 from raft.errors import ModelError
-from raft.models.generator import Decoding, Generator, load_generator
+from raft.models.generator import Decoding, Generator
+from raft.models.loading import load_generator
 from raft.models.local import load_model
 from raft.models.weights import weights_fingerprint
 from raft.outputs import parse_answer
@@ -84,7 +85,9 @@ def test_the_likelihood_of_a_text_is_the_mean_of_what_the_model_gave_its_tokens(
 ) -> None:
     generator = load_generator(str(tiny_chat(kind)))
     prompt = closed_book_prompt("Who?", generator.style)
-    (plain,), (weighed,) = (generator.generate([prompt], Decoding(max_new_tokens=5, weigh=weigh)) for weigh in (0, 1))
+    (plain,), (weighed,) = (
+        generator.generate([prompt], Decoding(max_new_tokens=5, logprobs=weigh)) for weigh in (0, 1)
+    )
     assert plain.likelihood is None
     assert weighed.text == plain.text
     loaded = generator._loaded
@@ -116,7 +119,7 @@ def test_a_reply_of_one_line_is_complete_with_it_unless_it_is_to_make_a_choice(
 def test_only_the_question_of_a_draft_is_weighed_and_equal_prompts_are_told_apart(mini: Generator) -> None:
     passage = ShownPassage("p", "d", "", "The Merrow 45 stops at 36 bar, and the winch lifts two tonnes.", True)
     prompts = [ask_prompt(passage, mini.style)] * 4
-    drafts = mini.generate(prompts, Decoding(max_new_tokens=40, temperature=1.0, weigh=True))
+    drafts = mini.generate(prompts, Decoding(max_new_tokens=40, temperature=1.0, logprobs=True))
     assert all(draft.likelihood is not None and draft.likelihood < 0 for draft in drafts)
     assert len({draft.likelihood for draft in drafts}) == len({draft.text for draft in drafts}) > 1
 
@@ -158,7 +161,7 @@ def test_a_question_writer_is_good_for_nothing_else(adapted: tuple[str, str]) ->
     base, name = adapted
     Path(name, "writer.json").write_text("{}")
     passage = ShownPassage("p", "d", "Pumps", "The Merrow 45 stops at 36 bar.", True)
-    decoding = Decoding(max_new_tokens=12, weigh=True)
+    decoding = Decoding(max_new_tokens=12, logprobs=True)
     (plain,), (said,) = (load_generator(one).generate([list_prompt(passage)], decoding) for one in (base, name))
     assert said.text != plain.text
     # A line for each break in what was written, each with its likelihood.

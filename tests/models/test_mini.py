@@ -7,10 +7,10 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from raft.models.mini.build import with_own_writer
 from raft.models.mini.layout import lay_out
 from raft.models.mini.modeling import MiniConfig, MiniForCausalLM
-from raft.models.mini.reading import Pair
+from raft.models.mini.span_reading import Pair
+from raft.models.mini.untrained import with_own_writer
 
 LENGTH, NEW = 20, 6
 MARKS = [150, 151, 152]

@@ -4,7 +4,7 @@ import json
 
 from safetensors import safe_open
 
-from raft.models.weights import ADAPTER, READER, READER_FOLDER, SMOLLM2, adapter_base, is_writer
+from raft.models.names import ADAPTER, READER, READER_FOLDER, SMOLLM2, adapter_base, is_writer
 
 MOST_BYTES = 20_000_000
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from raft.models.endpoint import EndpointGenerator
-from raft.models.generator import load_generator
+from raft.models.loading import load_generator
 
 
 def last_words(body: dict[str, Any]) -> str:

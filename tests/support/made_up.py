@@ -7,10 +7,10 @@ from random import Random
 from typing import Any
 
 from raft.citations import check_citations
-from raft.evaluate.arms import MEANINGS
-from raft.evaluate.browse import Record
-from raft.evaluate.metrics import score_all
-from raft.evaluate.report import Provenance
+from raft.evaluate.measures.metrics import score_all
+from raft.evaluate.plan.arms import MEANINGS
+from raft.evaluate.report.browse import Record
+from raft.evaluate.report.report import Provenance
 from raft.evaluate.summary import Ruler, Summary, summarise
 from raft.outputs import parse_answer
 from raft.prompts import PromptStyle, closed_book_prompt, passages_prompt

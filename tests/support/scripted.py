@@ -52,7 +52,7 @@ class ScriptedModel:
     ) -> list[Generation]:
         self.prompts += prompts
         self.decodings.append(decoding)
-        likelihood = self.likelihood if decoding.weigh else None
+        likelihood = self.likelihood if decoding.logprobs else None
         made = Generation(self.text, 0.01, 30, 9, likelihood, held_back=self.held_back, failure=self.failure)
         return [made for _ in prompts]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from raft.models.local import load_model
 from raft.recipe import TuneSettings, TuningMethod
-from raft.tune import checkpoints, tune, verb
+from raft.tune import checkpoints, tune, tuning
 from raft.tune.resuming import ResumingTrainer
 from raft.tune.training import _Report
 
@@ -49,7 +49,7 @@ MOMENTS: dict[str, Callable[[int], None]] = {
     "files": lambda n: doomed(checkpoints, "hash_file", n),
     "record": lambda n: doomed(checkpoints, "write_whole", n, after=True),
     "removal": lambda n: doomed(checkpoints.Checkpoints, "_remove", n, after=True),
-    "model": lambda n: doomed(verb, "_save", n, after=True),
+    "model": lambda n: doomed(tuning, "_save", n, after=True),
     "swap": lambda n: doomed(checkpoints.Checkpoints, "finish", n),
 }
 

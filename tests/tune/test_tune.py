@@ -15,8 +15,9 @@ from peft import LoraConfig, PeftModel, get_peft_model
 
 from raft.artifacts import Stage, read_jsonl, verified
 from raft.errors import ArtifactError, InputError, ModelError
-from raft.examples.rows import read_rows
-from raft.models.generator import Decoding, load_generator
+from raft.examples.training_rows import read_rows
+from raft.models.generator import Decoding
+from raft.models.loading import load_generator
 from raft.models.local import load_model
 from raft.models.tuned import read_tuned
 from raft.prompts import BEGIN_QUOTE, PromptStyle, closed_book_prompt, joined

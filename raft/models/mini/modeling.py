@@ -19,7 +19,7 @@ from transformers.generation.utils import GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from raft.models.mini.layout import is_mark, lay_out
-from raft.models.mini.reading import (
+from raft.models.mini.span_reading import (
     Form,
     Lesson,
     Pair,

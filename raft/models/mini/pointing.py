@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from raft.errors import ModelError
 from raft.models.generator import Decoding, Generation
 from raft.models.mini.modeling import MiniForCausalLM
-from raft.models.mini.reading import Bounds, Pair, Reading, Span, best_reading, pairs_of
+from raft.models.mini.span_reading import Bounds, Pair, Reading, Span, best_reading, pairs_of
 from raft.prompts import READ, REFUSAL, CitedQuote, Prompt, joined, plain_target, reasoned_target, shown_texts
 from raft.text import Source
 

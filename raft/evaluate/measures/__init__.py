@@ -1,0 +1,1 @@
+"""What is measured: scores, outcomes, retrieval, robustness, forgetting, a judge's opinion."""
