@@ -66,6 +66,31 @@ def questions() -> tuple[dict[str, Any], ...]:
     return tuple(json.loads(line) for line in lines)
 
 
+@cache
+def training_questions() -> tuple[dict[str, Any], ...]:
+    lines = (CORPUS / "training-questions.jsonl").read_text(encoding="utf-8").splitlines()
+    return tuple(json.loads(line) for line in lines)
+
+
+def test_training_questions_are_no_questions_of_the_evaluation_and_rest_on_their_documents() -> None:
+    asked = {plain(question["question"]) for question in questions()}
+    answerable = [one for one in training_questions() if not one.get("unanswerable")]
+
+    assert len({one["id"] for one in training_questions()}) == len(training_questions()) >= 150
+    assert [one["id"] for one in training_questions() if plain(one["question"]) in asked] == []
+    for one in answerable:
+        assert plain(one["answers"][0]) in plain(one["context"]), one["id"]
+        assert set(one["document_ids"]) <= set(document_ids()), one["id"]
+    assert all(not one["answers"] for one in training_questions() if one.get("unanswerable"))
+
+
+def test_answers_of_training_questions_stand_anywhere_in_their_sentences() -> None:
+    answerable = [one for one in training_questions() if not one.get("unanswerable")]
+    first = [one for one in answerable if plain(one["context"]).startswith(plain(one["answers"][0]))]
+
+    assert len(first) <= len(answerable) / 5
+
+
 def test_there_are_at_least_48_documents_of_seven_types() -> None:
     types = Counter(Path(name).suffix for name in document_ids())
 
