@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from raft.evaluate import statistics
+from raft.evaluate.statistics import intervals
 from raft.evaluate.statistics.intervals import (
     Estimate,
     documents_needed,
@@ -124,9 +124,9 @@ def test_an_interval_without_the_corrected_test_is_no_win() -> None:
 def test_resamples_are_the_same_kept_or_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     values, clusters = simulated(np.random.default_rng(6), 30, gain=0.0)
     kept = measured(values, clusters)
-    monkeypatch.setattr(statistics, "_KEPT", 0)
+    monkeypatch.setattr(intervals, "_KEPT", 0)
     assert measured(values, clusters) == kept
-    monkeypatch.setattr(statistics, "_BLOCK", 300)
+    monkeypatch.setattr(intervals, "_BLOCK", 300)
     assert measured(values, clusters) == kept
 
 
