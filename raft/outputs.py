@@ -60,7 +60,7 @@ _BLANK_LINE = re.compile(r"\n\s*\n")
 def parse_answer(text: str) -> ParsedAnswer:
     """Take a model's output apart; without an answer mark all that is no quote counts as the answer.
 
-    Marks that are nearly in form are read as meant: see docs/evaluation.md. The last one that something follows counts.
+    Marks that are nearly in form are read as meant: see docs/scoring.md. The last one that something follows counts.
     """
     mark, end = _mark(text)
     if mark is not None:
@@ -152,7 +152,7 @@ _REFUSES = re.compile(rf"{_BEFORE}(?:{'|'.join(_WAYS)})", re.IGNORECASE)
 def reads_as_refusal(answer: str) -> bool:
     """Whether an answer says that there is none: in the words asked for, or that what was shown does not tell it.
 
-    The rule is one of form, in English: see docs/evaluation.md.
+    The rule is one of form, in English: see docs/scoring.md.
     """
     if normalise_answer(answer) == normalise_answer(REFUSAL):
         return True

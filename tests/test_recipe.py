@@ -1,5 +1,6 @@
 """Settings say what is wrong with them."""
 
+import runpy
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,8 @@ def test_every_schedule_is_one_that_transformers_makes_without_further_settings(
 def test_a_missing_recipe_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         load_recipe(tmp_path / "none.yaml")
+
+
+def test_the_page_of_the_recipe_is_what_the_settings_say() -> None:
+    made = runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "recipe_page"))
+    assert made["PAGE"].read_text(encoding="utf-8") == made["page"](), "run scripts/recipe_page"
