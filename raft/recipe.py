@@ -184,7 +184,7 @@ class ExampleSettings(Settings):
     quote_similarity: float = Field(
         0.9, gt=0, le=1, description="a written quote this like its passage is repaired; at 1 only case and marks are"
     )
-    for_model: str = Field("", description="model to be tuned, whose rows have to fit it; nothing: tune.model")
+    for_model: str = Field("", description="model that the rows have to fit; nothing: tune.model")
     unseen_fraction: Share = Field(0.3, description="share of documents for which no question is written")
     validation_fraction: Share = Field(0.1, description="share of the seen documents whose rows are for validation")
     test_fraction: Share = Field(0.1, description="share of the seen documents whose rows are held out for evaluation")

@@ -69,7 +69,7 @@ def run(
     whole = WholeRun(progress)
     for stage in _stages(job, given, whole):
         name = stage.folder.relative_to(out).as_posix()
-        if is_current(stage.folder, stage.kind, stage.fingerprint):
+        if is_current(stage.folder, _STAGES[name], stage.fingerprint):
             whole.skip(name)
             whole.note(f"{name}: unchanged, skipped")
         else:
@@ -84,7 +84,6 @@ class _StageWork:
     """One stage of a run: where its result goes, what tells this piece of work from any other, and the work."""
 
     folder: Path
-    kind: Stage
     fingerprint: str
     work: Callable[[], object]
 
@@ -135,7 +134,7 @@ def _stages(job: _Job, given: dict[Path, QuestionFile], whole: WholeRun) -> Iter
     # Found once for both, so that what comes from far away is fetched once.
     found = find_files(job.paths)
     work: Callable[[], object] = partial(build_index, found, index, recipe.index, seed, whole)
-    yield _StageWork(index, Stage.INDEX, index_fingerprint(found, recipe.index), work)
+    yield _StageWork(index, index_fingerprint(found, recipe.index), work)
     # What was kept of it may go: the stages below take hours.
     del found, work
     mark(out, Stage.RUN)
@@ -144,7 +143,6 @@ def _stages(job: _Job, given: dict[Path, QuestionFile], whole: WholeRun) -> Iter
     generating = recipe.generating
     yield _StageWork(
         examples,
-        Stage.EXAMPLES,
         examples_fingerprint(read_manifest(index).digest, trained, generating, seed),
         lambda: generate_examples(index, examples, trained, generating, seed, whole, limits=job.limits),
     )
@@ -159,9 +157,7 @@ def _stages(job: _Job, given: dict[Path, QuestionFile], whole: WholeRun) -> Iter
     if not recipe.answer.prompt and variants_of(base):
         prompts = out / "prompts"
         trial = PromptTrial(index, examples, base, recipe.answer, seed)
-        yield _StageWork(
-            prompts, Stage.PROMPTS, trial_fingerprint(trial), partial(choose_prompt, trial, prompts, whole)
-        )
+        yield _StageWork(prompts, trial_fingerprint(trial), partial(choose_prompt, trial, prompts, whole))
     else:
         whole.skip("prompts")
     models = {str(name): out / "models" / name for name in names}
@@ -171,7 +167,7 @@ def _stages(job: _Job, given: dict[Path, QuestionFile], whole: WholeRun) -> Iter
         settings = recipe.tune.model_copy(update={"targets": Targets.OWN if name == method else targets})
         fingerprint = model_fingerprint(examples_digest, method, settings, seed)
         work = partial(tune, examples, folder, method, settings, seed, whole)
-        yield _StageWork(folder, Stage.MODEL, fingerprint, work)
+        yield _StageWork(folder, fingerprint, work)
         # A kill may have come between the model and this, and whoever skips the stage would leave them for ever.
         with Checkpoints(folder, whole.note) as left:
             left.finish()
@@ -179,7 +175,7 @@ def _stages(job: _Job, given: dict[Path, QuestionFile], whole: WholeRun) -> Iter
         index, asked, models, recipe.evaluate, recipe.answer, base, seed, job.source, examples, prompts
     )
     fingerprint = evaluation_fingerprint(spec)
-    yield _StageWork(evaluation, Stage.EVALUATION, fingerprint, partial(evaluate, spec, evaluation, whole))
+    yield _StageWork(evaluation, fingerprint, partial(evaluate, spec, evaluation, whole))
 
 
 def _check_output(out: Path, paths: Sequence[Location]) -> None:

@@ -27,9 +27,8 @@ def read_docx(raw: bytes) -> Content:
             convert_image=mammoth.images.img_element(lambda _: {"src": ""}),
         ).value
     except (zipfile.BadZipFile, KeyError, OSError, ValueError, SyntaxError) as error:
-        raise UnreadableError(
-            f"it is not a readable Word file ({next(iter(str(error).splitlines()), type(error).__name__)})"
-        ) from error
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UnreadableError(f"it is not a readable Word file ({reason})") from error
     return html_content(html)
 
 

@@ -246,7 +246,7 @@ class AnswerForm:
     def _opening(self) -> list[int]:
         """The tokens that go on with the mark of a quote, where a number asks for one; else none."""
         pieces = self._spelling.pieces
-        numbered = _NUMBERED.match(self._said, self._read) if self._passages and pieces is not None else None
+        numbered = _NUMBERED.match(self._said, self._read) if self._passages else None
         if numbered is None or pieces is None:
             return []
         begun = numbered["mark"]

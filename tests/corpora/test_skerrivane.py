@@ -61,15 +61,16 @@ def document_ids() -> tuple[str, ...]:
 
 
 @cache
+def rows_of(name: str) -> tuple[dict[str, Any], ...]:
+    return tuple(json.loads(line) for line in (CORPUS / name).read_text(encoding="utf-8").splitlines())
+
+
 def questions() -> tuple[dict[str, Any], ...]:
-    lines = (CORPUS / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    return tuple(json.loads(line) for line in lines)
+    return rows_of("questions.jsonl")
 
 
-@cache
 def training_questions() -> tuple[dict[str, Any], ...]:
-    lines = (CORPUS / "training-questions.jsonl").read_text(encoding="utf-8").splitlines()
-    return tuple(json.loads(line) for line in lines)
+    return rows_of("training-questions.jsonl")
 
 
 def test_training_questions_are_no_questions_of_the_evaluation_and_rest_on_their_documents() -> None:
