@@ -236,12 +236,12 @@ def compare(
             {
                 "arm": change.arm,
                 "metric": change.metric,
-                "difference": change.difference.mean,
-                "low": change.difference.low,
-                "high": change.difference.high,
-                "n": change.difference.n,
-                "p": change.p,
-                "corrected": change.corrected,
+                "difference": change.comparison.difference.mean,
+                "low": change.comparison.difference.low,
+                "high": change.comparison.difference.high,
+                "n": change.comparison.difference.n,
+                "p": change.comparison.p,
+                "corrected": change.comparison.corrected,
                 "verdict": change.verdict,
             }
             for change in changes.shared

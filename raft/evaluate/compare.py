@@ -10,9 +10,9 @@ from typing import NamedTuple
 from raft.artifacts import Manifest, Stage, of_one_generation, read_jsonl, verified
 from raft.errors import InputError
 from raft.evaluate.measures.metrics import ALL_METRICS, REFUSED
-from raft.evaluate.statistics.intervals import Estimate, leaves_zero_out, points, verdict
+from raft.evaluate.statistics.comparison import Comparison, interval_words
+from raft.evaluate.statistics.intervals import leaves_zero_out, points
 from raft.evaluate.statistics.means import Ruler
-from raft.evaluate.statistics.significance import holm
 from raft.recipe import EvaluateSettings
 
 _LABELS = {metric.name: metric.label for metric in ALL_METRICS}
@@ -30,38 +30,29 @@ class _Scores(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of one arm by one metric: the second evaluation less the first, over the questions of both.
-
-    p: from a permutation test over documents; corrected: by Holm's method, for all arms and metrics compared, of which
-    there are `comparisons`.
-    """
+    """What became of one arm by one metric: the second evaluation less the first, over the questions of both."""
 
     arm: str
     metric: str
-    difference: Estimate
-    p: float
-    corrected: float
-    comparisons: int = 1
+    comparison: Comparison
 
     @property
     def worsening(self) -> float:
         """By how much the second is worse, from -1 to 1."""
-        return self.difference.mean if self.metric in _COSTS else -self.difference.mean
+        mean = self.comparison.difference.mean
+        return mean if self.metric in _COSTS else -mean
 
     @property
     def verdict(self) -> str:
         """One sentence; the evaluations are called first and second."""
         label = _LABELS.get(self.metric, self.metric)
         if self.metric not in _COSTS:
-            names = f"{self.arm} of the second", f"{self.arm} of the first"
-            return verdict(*names, label, self.difference, self.corrected, self.comparisons)
-        low, high = points(self.difference.low), points(self.difference.high)
-        said = (
-            f"{self.arm} of the second: {label} {points(self.difference.mean)} points more often, "
-            f"{100 * self.difference.confidence:g} % interval {low} to {high}"
-        )
-        if leaves_zero_out(self.difference) and self.corrected > 1 - self.difference.confidence:
-            return f"{said}, which may be chance among so many comparisons (Holm's p {self.corrected:.2f})"
+            return self.comparison.verdict(f"{self.arm} of the second", f"{self.arm} of the first", label)
+        difference = self.comparison.difference
+        often = f"{label} {points(difference.mean)} points more often"
+        said = f"{self.arm} of the second: {often}, {interval_words(difference)}"
+        if leaves_zero_out(difference) and not self.comparison.passes_correction:
+            return f"{said}, {self.comparison.chance_words}"
         return said
 
 
@@ -133,19 +124,16 @@ def compare(first: Path, second: Path, settings: EvaluateSettings = EvaluateSett
             f"{second} asked other questions than {first} ({len(ours & theirs)} ids in common of {len(ours)} and "
             f"{len(theirs)}): evaluate both on the same file"
         )
-    ruler = Ruler(settings, seed)
-    found: list[tuple[str, str, Estimate, float]] = []
-    for (arm, metric), values in before.values.items():
-        others = after.values.get((arm, metric), {})
-        differences = {id_: others[id_] - value for id_, value in values.items() if id_ in others}
-        if differences:
-            difference = ruler.measure(differences, before.documents, (-1.0, 1.0))
-            found.append((arm, metric, difference, ruler.chance(differences, before.documents)))
-    if not found:
+    paired: dict[tuple[str, str], dict[str, float]] = {}
+    for key, values in before.values.items():
+        others = after.values.get(key, {})
+        if differences := {id_: others[id_] - value for id_, value in values.items() if id_ in others}:
+            paired[key] = differences
+    if not paired:
         raise InputError(f"{first} and {second} have no arm in common: evaluate the same arms")
-    corrected = holm([p for *_, p in found])
+    compared = Comparison.all_of(list(paired.values()), before.documents, Ruler(settings, seed))
     return Changes(
-        shared=[Change(*one, after, len(found)) for one, after in zip(found, corrected, strict=True)],
+        shared=[Change(*key, one) for key, one in zip(paired, compared, strict=True)],
         gone=[one for one in before.values if one not in after.values],
     )
 

@@ -15,19 +15,12 @@ from raft.evaluate.measures.judging import Judge
 from raft.evaluate.measures.metrics import ABSTAINED, ALL_METRICS, EXACT_MATCH, F1, REFUSED, cluster_of
 from raft.evaluate.plan.arm_models import Training
 from raft.evaluate.plan.arms import MEANINGS
+from raft.evaluate.statistics.comparison import Comparison
 from raft.evaluate.statistics.decomposition import Parts, because_of_refusals, parts_of
-from raft.evaluate.statistics.intervals import (
-    Estimate,
-    documents_needed,
-    leaves_zero_out,
-    questions_needed,
-    smallest_difference,
-    verdict,
-)
+from raft.evaluate.statistics.intervals import leaves_zero_out
 from raft.evaluate.statistics.means import Interval as Interval
 from raft.evaluate.statistics.means import Ruler as Ruler
 from raft.evaluate.statistics.means import by_arm, values_of
-from raft.evaluate.statistics.significance import holm
 from raft.types import Prediction, Question, QuestionSource, Score
 
 # What people want to know, the most wanted first; the report opens with the first that could be made.
@@ -54,7 +47,7 @@ CAVEATS = {
 }
 
 
-class Comparison(TypedDict):
+class RecordedComparison(TypedDict):
     """Arm `a` minus arm `b`; `needed` questions would settle it, `smallest` is what these questions can settle.
 
     p: from a permutation test over documents; corrected: by Holm's method, for all comparisons of the same list. shown:
@@ -85,7 +78,7 @@ class Regime(TypedDict):
 
     questions: int
     arms: dict[str, dict[str, Interval]]
-    comparisons: list[Comparison]
+    comparisons: list[RecordedComparison]
 
 
 class Robustness(TypedDict):
@@ -98,10 +91,10 @@ class Robustness(TypedDict):
     questions: int
     compared: int
     scarce: dict[str, int]
-    kinds: list[Comparison]
+    kinds: list[RecordedComparison]
     arms: dict[str, dict[str, dict[str, dict[str, Interval]]]]
     left_out: dict[str, list[str]]
-    attacks: list[Comparison]
+    attacks: list[RecordedComparison]
 
 
 class Overview(TypedDict):
@@ -120,7 +113,7 @@ class Overview(TypedDict):
     seconds: dict[str, float]
     regimes: dict[str, Regime]
     retrieval: dict[str, Interval]
-    comparisons: list[Comparison]
+    comparisons: list[RecordedComparison]
     robustness: NotRequired[Robustness]
     forgetting: NotRequired[Forgetting]
     training: NotRequired[dict[str, Training]]
@@ -165,7 +158,7 @@ def summarise(
     clusters = {question.id: cluster_of(question) for question in questions}
     caveat = CAVEATS[source]
 
-    def compared(chosen: Sequence[Score], opening: str) -> list[Comparison]:
+    def compare(chosen: Sequence[Score], opening: str) -> list[RecordedComparison]:
         return _compare(chosen, clusters, ruler, lambda sentence: opening + sentence + caveat)
 
     regimes: dict[str, Regime] = {}
@@ -174,9 +167,7 @@ def summarise(
         chosen = [score for score in scores if score.question_id in ids]
         if ids:
             arms = by_arm(chosen, clusters, ruler)
-            regimes[name] = Regime(
-                questions=len(ids), arms=arms, comparisons=compared(chosen, f"on {name} documents, ")
-            )
+            regimes[name] = Regime(questions=len(ids), arms=arms, comparisons=compare(chosen, f"on {name} documents, "))
     answerable = sum(not question.unanswerable for question in questions)
     return Overview(
         questions=len(questions),
@@ -188,7 +179,7 @@ def summarise(
         seconds=_seconds(predictions),
         regimes=regimes,
         retrieval=_retrieval(retrieval, clusters, ruler),
-        comparisons=compared(scores, ""),
+        comparisons=compare(scores, ""),
     )
 
 
@@ -214,8 +205,8 @@ def _seconds(predictions: Sequence[Prediction]) -> dict[str, float]:
 
 def _compare(
     scores: Sequence[Score], clusters: Mapping[str, str], ruler: Ruler, said: Callable[[str], str]
-) -> list[Comparison]:
-    tested = []
+) -> list[RecordedComparison]:
+    pairs = []
     arms = dict.fromkeys(score.arm for score in scores)
     rival = "raft" if "raft" in arms else "rag"
     own = [(rival, arm) for arm in arms if arm not in MEANINGS]
@@ -229,15 +220,14 @@ def _compare(
             shared = [question_id for question_id in left if question_id in right]
             if len(shared) < min(len(left), len(right)):
                 raise RuntimeError(f"{a} and {b} did not answer the same questions")
-            paired = {question_id: left[question_id] - right[question_id] for question_id in shared}
-            difference = ruler.measure(paired, clusters, (-1.0, 1.0))
-            parts = parts_of(paired, refused[a], refused[b], clusters, ruler)
-            tested.append(Tested(a, b, metric, label, difference, ruler.chance(paired, clusters), parts=parts))
-    return settled(tested, said)
+            differences = {question_id: left[question_id] - right[question_id] for question_id in shared}
+            parts = parts_of(differences, refused[a], refused[b], clusters, ruler)
+            pairs.append(Pair(a, b, metric, label, differences, parts=parts))
+    return compared(pairs, clusters, ruler, said)
 
 
-class Tested(NamedTuple):
-    """A difference between two arms with the p-value that it has alone, and its parts where refusals are known.
+class Pair(NamedTuple):
+    """Two arms with their differences by question id, and the parts of these where refusals are known.
 
     opening: what its verdict begins with.
     """
@@ -246,43 +236,45 @@ class Tested(NamedTuple):
     b: str
     metric: str
     label: str
-    difference: Estimate
-    p: float
+    differences: Mapping[str, float]
     opening: str = ""
     parts: Parts | None = None
 
 
-def settled(tested: Sequence[Tested], said: Callable[[str], str] = str) -> list[Comparison]:
-    """The comparisons of one list, corrected for each other (Holm). said: the whole sentence of a verdict."""
-    comparisons = []
-    for one, corrected in zip(tested, holm([one.p for one in tested]), strict=True):
-        difference = one.difference
-        apart = leaves_zero_out(difference)
-        shown = apart and corrected <= 1 - difference.confidence
-        sentence = one.opening + verdict(one.a, one.b, one.label, difference, corrected, len(tested))
-        if one.parts and apart:
-            sentence += because_of_refusals(difference.mean, one.parts, shown=shown)
-        comparison = Comparison(
-            a=one.a,
-            b=one.b,
-            metric=one.metric,
-            difference=difference.mean,
-            low=difference.low,
-            high=difference.high,
-            verdict=said(sentence),
-            needed=questions_needed(difference, len(tested)),
-            smallest=smallest_difference(difference, len(tested)),
-            n=difference.n,
-            documents=difference.clusters,
-            documents_needed=documents_needed(difference, len(tested)),
-            p=one.p,
-            corrected=corrected,
-            shown=shown,
-        )
-        if one.parts:
-            comparison["parts"] = one.parts
-        comparisons.append(comparison)
-    return comparisons
+def compared(
+    pairs: Sequence[Pair], clusters: Mapping[str, str], ruler: Ruler, said: Callable[[str], str] = str
+) -> list[RecordedComparison]:
+    """The comparisons of one list, corrected for each other. said: the whole sentence of a verdict."""
+    found = Comparison.all_of([pair.differences for pair in pairs], clusters, ruler)
+    return [recorded(pair, one, said) for pair, one in zip(pairs, found, strict=True)]
+
+
+def recorded(pair: Pair, found: Comparison, said: Callable[[str], str] = str) -> RecordedComparison:
+    """A comparison as `summary.json` holds it."""
+    difference = found.difference
+    sentence = pair.opening + found.verdict(pair.a, pair.b, pair.label)
+    if pair.parts and leaves_zero_out(difference):
+        sentence += because_of_refusals(difference.mean, pair.parts, shown=found.shown)
+    comparison = RecordedComparison(
+        a=pair.a,
+        b=pair.b,
+        metric=pair.metric,
+        difference=difference.mean,
+        low=difference.low,
+        high=difference.high,
+        verdict=said(sentence),
+        needed=found.needed,
+        smallest=found.smallest,
+        n=difference.n,
+        documents=difference.clusters,
+        documents_needed=found.documents_needed,
+        p=found.p,
+        corrected=found.corrected,
+        shown=found.shown,
+    )
+    if pair.parts:
+        comparison["parts"] = pair.parts
+    return comparison
 
 
 def comparison_table(summary: Summary) -> list[tuple[str, ...]]:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from raft.cli import app
 from raft.errors import ArtifactError, InputError
 from raft.evaluate.compare import Bound, Change, compare
+from raft.evaluate.statistics.comparison import Comparison
 from raft.evaluate.statistics.intervals import Estimate
 from raft.evaluate.statistics.significance import holm
 
@@ -37,7 +38,7 @@ def second(world: Any, tmp_path: Path, first: Path) -> Path:
 def test_an_evaluation_is_no_worse_than_itself(first: Path) -> None:
     changes = compare(first, first)
     assert {change.arm for change in changes.shared} == {"base", "rag", "dsf", "dsf+rag", "raft"}
-    assert all(change.difference.mean == change.worsening == 0 for change in changes.shared)
+    assert all(change.comparison.difference.mean == change.worsening == 0 for change in changes.shared)
     assert changes.broken([Bound("f1", 0), Bound("refused", 0)]) == changes.gone == []
 
 
@@ -45,14 +46,16 @@ def test_a_worse_model_is_named_with_its_points_and_better_refusing_does_not_hid
     found = compare(first, second)
     changes = {(change.arm, change.metric): change for change in found.shared}
     lost = changes["raft", "exact_match"]
-    assert lost.difference.mean == pytest.approx(1 / 9 - 1)
-    assert lost.difference.n == 9
+    assert lost.comparison.difference.mean == pytest.approx(1 / 9 - 1)
+    assert lost.comparison.difference.n == 9
     # Eight of nine documents that all lost are enough for one comparison, but not among so many.
-    assert lost.p == 2 / 256
-    assert [change.corrected for change in changes.values()] == holm([change.p for change in changes.values()])
-    assert lost.corrected > 0.05
+    assert lost.comparison.p == 2 / 256
+    compared = [change.comparison for change in changes.values()]
+    assert [one.corrected for one in compared] == holm([one.p for one in compared])
+    assert {one.among for one in compared} == {len(changes)}
+    assert lost.comparison.corrected > 0.05
     assert lost.verdict.startswith("raft of the first is ahead of raft of the second by 88.9 Exact match points")
-    assert changes["rag", "f1"].difference.mean == 0
+    assert changes["rag", "f1"].comparison.difference.mean == 0
     assert found.broken([Bound("exact_match", 5)]) == ["raft is worse by 88.9 points of exact_match, allowed 5"]
     assert found.broken([Bound("exact_match", 89)]) == []
     gained = {(change.arm, change.metric): change for change in compare(second, first).shared}
@@ -82,8 +85,8 @@ def test_an_arm_that_is_gone_is_told_and_breaks_a_bound(world: Any, first: Path,
 
 def test_more_refusals_that_may_be_chance_are_called_that() -> None:
     more = Estimate(0.2, 0.1, 0.3, 40, 20, 0.05, 0.95)
-    assert "may be chance" in Change("raft", "refused", more, 0.02, 0.2).verdict
-    assert "may be chance" not in Change("raft", "refused", more, 0.001, 0.01).verdict
+    assert "may be chance" in Change("raft", "refused", Comparison(more, 0.02, 0.2)).verdict
+    assert "may be chance" not in Change("raft", "refused", Comparison(more, 0.001, 0.01)).verdict
 
 
 def test_other_questions_other_arms_and_wrong_bounds_are_refused(world: Any, first: Path, tmp_path: Path) -> None:

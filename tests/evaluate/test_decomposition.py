@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from raft.display import print_summary
 from raft.evaluate.measures.metrics import METRICS
+from raft.evaluate.statistics.comparison import Comparison
 from raft.evaluate.statistics.decomposition import Account, Parts, account, because_of_refusals, origin, parts_of
 from raft.evaluate.statistics.intervals import Estimate, points
 from raft.evaluate.statistics.means import Ruler
-from raft.evaluate.summary import CAVEATS, comparison_table, settled
-from raft.evaluate.summary import Tested as Paired
+from raft.evaluate.summary import CAVEATS, Pair, comparison_table, recorded
 from raft.prompts import ANSWER, RECALL, REFUSAL, Prompt
 from raft.recipe import EvaluateSettings
 from raft.types import QuestionSource
@@ -200,25 +200,26 @@ def test_a_verdict_goes_on_where_most_of_it_comes_from_refusals(
 def test_a_caveat_stays_the_end_of_the_sentence() -> None:
     difference = Estimate(0.047, 0.019, 0.078, 385, 60, 0.015, 0.95)
     caveat = CAVEATS[QuestionSource.HELD_OUT_WRITTEN]
-    one = Paired("raft", "rag", "f1", "F1", difference, 0.001, parts=made(0.5, -0.3, 4.5))
-    (comparison,) = settled([one], lambda sentence: sentence + caveat)
+    pair = Pair("raft", "rag", "f1", "F1", {}, parts=made(0.5, -0.3, 4.5))
+    comparison = recorded(pair, Comparison(difference, 0.001, 0.001), lambda sentence: sentence + caveat)
     assert comparison["verdict"] == (
         "raft beats rag by 4.7 F1 points, 95 % interval 1.9 to 7.8, mainly by refusing less (4.2 of the 4.7 points); "
         "this rests on questions that the tool wrote"
     )
-    assert comparison["parts"] == one.parts
-    (chance,) = settled([one._replace(p=0.08)])
+    assert comparison["parts"] == pair.parts
+    chance = recorded(pair, Comparison(difference, 0.08, 0.08))
     assert chance["verdict"].endswith(
         "which may be chance among so many comparisons (Holm's p 0.08) and comes mainly from refusing less "
         "(4.2 of the 4.7 points)"
     )
-    (plain,) = settled([one._replace(parts=None)])
+    plain = recorded(pair._replace(parts=None), Comparison(difference, 0.001, 0.001))
     assert (plain["verdict"], "parts" in plain) == ("raft beats rag by 4.7 F1 points, 95 % interval 1.9 to 7.8", False)
 
 
 def test_where_no_difference_is_shown_the_verdict_blames_nothing() -> None:
     difference = Estimate(0.047, -0.019, 0.118, 385, 60, 0.03, 0.95)
-    (comparison,) = settled([Paired("raft", "rag", "f1", "F1", difference, 0.2, parts=made(0, 0, 4.7))])
+    pair = Pair("raft", "rag", "f1", "F1", {}, parts=made(0, 0, 4.7))
+    comparison = recorded(pair, Comparison(difference, 0.2, 0.2))
     assert comparison["verdict"].startswith("no difference shown between raft and rag (4.7 F1 points, ")
     assert "refusing" not in comparison["verdict"]
 

@@ -7,14 +7,8 @@ import pytest
 from scipy import stats
 
 from raft.evaluate.statistics import intervals
-from raft.evaluate.statistics.intervals import (
-    Estimate,
-    documents_needed,
-    estimate,
-    questions_needed,
-    smallest_difference,
-    verdict,
-)
+from raft.evaluate.statistics.comparison import Comparison
+from raft.evaluate.statistics.intervals import Estimate, estimate
 from raft.evaluate.statistics.significance import permutation_p
 
 SETS = 500
@@ -31,6 +25,16 @@ def simulated(rng: np.random.Generator, documents: int, gain: float) -> tuple[np
     return a.astype(float) - b.astype(float) + gain, [str(one) for one in document]
 
 
+def alone(difference: Estimate) -> Comparison:
+    """A comparison of which the interval alone decides."""
+    return Comparison(difference, 0.0, 0.0)
+
+
+def among(difference: Estimate, others: int) -> Comparison:
+    """The same as one of several."""
+    return Comparison(difference, 0.0, 0.0, others)
+
+
 def measured(values: np.ndarray, clusters: list[str], seed: int = 0) -> Estimate:
     return estimate(values, clusters, SAMPLES, 0.95, seed, (-1.0, 1.0))
 
@@ -42,7 +46,7 @@ def test_the_interval_holds_the_true_difference_as_often_as_it_says(documents: i
     for number in range(SETS):
         found = measured(*simulated(rng, documents, gain=0.0), seed=number)
         covered += found.low <= 0 <= found.high
-        wins += "beats" in verdict("raft", "rag", "F1", found)
+        wins += "beats" in alone(found).verdict("raft", "rag", "F1")
     assert 0.93 <= covered / SETS <= 0.97
     assert wins == SETS - covered  # a win is nothing but an interval that leaves zero out
     assert wins / SETS <= 0.07  # 5 %, and two standard errors of this simulation
@@ -76,7 +80,7 @@ def test_fewer_than_six_documents_show_nothing_however_they_point(documents: int
     found = measured(np.ones(documents), [str(n) for n in range(documents)])
     assert found.is_bounded is bounded
     assert ((found.low, found.high) == (-1.0, 1.0)) is not bounded
-    assert ("beats" in verdict("raft", "rag", "F1", found)) is bounded
+    assert ("beats" in alone(found).verdict("raft", "rag", "F1")) is bounded
 
 
 def test_an_estimate_of_nothing_is_an_error() -> None:
@@ -109,13 +113,14 @@ def of(mean: float, low: float, high: float, clusters: int = 40, spread: float =
     ],
 )
 def test_a_verdict_says_who_won_or_what_is_missing(difference: Estimate, sentence: str) -> None:
-    assert verdict("raft", "rag", "F1", difference) == sentence
+    assert alone(difference).verdict("raft", "rag", "F1") == sentence
 
 
 def test_an_interval_without_the_corrected_test_is_no_win() -> None:
     difference = of(-0.081, -0.122, -0.04)
-    assert verdict("raft", "rag", "F1", difference, 0.05) == verdict("raft", "rag", "F1", difference)
-    assert verdict("raft", "rag", "F1", difference, 0.051) == (
+    decided = alone(difference).verdict("raft", "rag", "F1")
+    assert Comparison(difference, 0.0, 0.05).verdict("raft", "rag", "F1") == decided
+    assert Comparison(difference, 0.0, 0.051).verdict("raft", "rag", "F1") == (
         "rag is ahead of raft by 8.1 F1 points, 95 % interval 4.0 to 12.2, "
         "which may be chance among so many comparisons (Holm's p 0.05)"
     )
@@ -134,7 +139,7 @@ def test_the_needed_questions_really_show_the_difference_four_times_in_five() ->
     rng = np.random.default_rng(4)
     gain = 0.1
     found = measured(*simulated(rng, 400, gain))
-    needed = questions_needed(of(gain, 0, 0, 400, found.standard_error, found.n))
+    needed = alone(of(gain, 0, 0, 400, found.standard_error, found.n)).needed
     assert needed is not None
     documents = round(needed / 7)  # seven questions a document on average
     shown = sum(measured(*simulated(rng, documents, gain), seed=n).low > 0 for n in range(300))
@@ -145,7 +150,7 @@ def test_what_is_needed_allows_for_the_other_comparisons() -> None:
     rng = np.random.default_rng(8)
     gain, others = 0.1, 10
     found = measured(*simulated(rng, 400, gain))
-    needed = questions_needed(of(gain, 0, 0, 400, found.standard_error, found.n), others)
+    needed = among(of(gain, 0, 0, 400, found.standard_error, found.n), others).needed
     assert needed is not None
     documents = round(needed / 7)
     sets = [simulated(rng, documents, gain) for _ in range(150)]
@@ -156,10 +161,10 @@ def test_what_is_needed_allows_for_the_other_comparisons() -> None:
 
 def test_too_few_documents_show_nothing_among_many_comparisons() -> None:
     difference = of(0.3, 0.1, 0.5, clusters=6)
-    assert smallest_difference(difference) is not None
-    assert smallest_difference(difference, 10) is None
+    assert alone(difference).smallest is not None
+    assert among(difference, 10).smallest is None
     # One of ten comparisons is shown at 0.005, and nine documents that all agree have p = 2 / 512.
-    assert documents_needed(of(0.9, 0.8, 1.0, clusters=6, spread=1e-6), 10) == 9
+    assert among(of(0.9, 0.8, 1.0, clusters=6, spread=1e-6), 10).documents_needed == 9
 
 
 @pytest.mark.parametrize("documents", [9, 60])
@@ -193,16 +198,16 @@ def test_the_interval_of_one_arm_holds_its_mean_as_often_as_it_says() -> None:
 
 def test_the_smallest_difference_shrinks_with_the_root_of_the_number_of_questions() -> None:
     few, many = of(0.1, 0, 0, 4000, 0.04), of(0.1, 0, 0, 4000, 0.02)
-    assert smallest_difference(few) == pytest.approx(2 * smallest_difference(many))
-    assert smallest_difference(few) == pytest.approx((1.96 + 0.8416) * 0.04, rel=1e-3)
-    assert smallest_difference(of(0.1, -1, 1, clusters=3)) is None
-    assert questions_needed(of(0.0, 0, 0)) is None
-    assert documents_needed(of(0.0, 0, 0)) is None
+    assert alone(few).smallest == pytest.approx(2 * alone(many).smallest)
+    assert alone(few).smallest == pytest.approx((1.96 + 0.8416) * 0.04, rel=1e-3)
+    assert alone(of(0.1, -1, 1, clusters=3)).smallest is None
+    assert alone(of(0.0, 0, 0)).needed is None
+    assert alone(of(0.0, 0, 0)).documents_needed is None
 
 
 def test_documents_are_needed_in_proportion_to_questions() -> None:
     difference = of(0.02, 0, 0, clusters=40, spread=0.02, n=400)
-    needed, documents = questions_needed(difference), documents_needed(difference)
+    needed, documents = alone(difference).needed, alone(difference).documents_needed
     assert needed is not None
     assert documents is not None
     assert documents == math.ceil(needed / 10)

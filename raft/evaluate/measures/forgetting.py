@@ -13,9 +13,9 @@ from typing import Any, TypedDict
 from raft.answering.cases import Case
 from raft.errors import InputError
 from raft.evaluate.measures.metrics import EXACT_MATCH, F1, REFUSED, score
-from raft.evaluate.statistics.intervals import Estimate, leaves_zero_out, points, smallest_difference
+from raft.evaluate.statistics.comparison import Comparison, interval_words
+from raft.evaluate.statistics.intervals import leaves_zero_out, points
 from raft.evaluate.statistics.means import Interval, Ruler
-from raft.evaluate.statistics.significance import holm
 from raft.questions import read_questions
 from raft.recipe import EVERYDAY
 from raft.types import Passage, Prediction, Question
@@ -103,43 +103,39 @@ def forgetting(
         return {metric.name: ruler.interval(values(said, metric.name), clusters) for metric in _METRICS}
 
     before = values(base, F1.name)
-    tested: list[tuple[str, Estimate, float]] = []
-    for name, said in tuned.items():
-        changes = {id_: value - before[id_] for id_, value in values(said, F1.name).items()}
-        tested.append((name, ruler.measure(changes, clusters, (-1.0, 1.0)), ruler.chance(changes, clusters)))
+    changes = [{id_: value - before[id_] for id_, value in values(said, F1.name).items()} for said in tuned.values()]
     models = {}
-    for (name, change, p), corrected in zip(tested, holm([p for *_, p in tested]), strict=True):
+    for (name, said), compared in zip(tuned.items(), Comparison.all_of(changes, clusters, ruler), strict=True):
         models[name] = Cost(
-            after=intervals(tuned[name]),
-            difference=change.mean,
-            low=change.low,
-            high=change.high,
-            p=p,
-            corrected=corrected,
-            shown=leaves_zero_out(change) and corrected <= 1 - change.confidence,
-            smallest=smallest_difference(change, len(tested)),
-            verdict=_verdict(name, source, change, corrected),
+            after=intervals(said),
+            difference=compared.difference.mean,
+            low=compared.difference.low,
+            high=compared.difference.high,
+            p=compared.p,
+            corrected=compared.corrected,
+            shown=compared.shown,
+            smallest=compared.smallest,
+            verdict=_verdict(name, source, compared),
         )
     return Forgetting(source=source, questions=len(questions), before=intervals(base), models=models)
 
 
-def _verdict(name: str, source: str, change: Estimate, corrected: float) -> str:
+def _verdict(name: str, source: str, compared: Comparison) -> str:
+    change = compared.difference
     about = "questions that have nothing to do with the documents" if source == EVERYDAY else f"questions of {source}"
     about = f"{change.n} {about}"
     if change.mean == change.standard_error == 0:
         return f"tuning {name} changed F1 on none of {about}"
     if not change.is_bounded:
         return f"tuning {name} changed F1 by {points(change.mean)} points on {about}, too few for an interval"
-    interval = f"{100 * change.confidence:g} % interval"
     if not leaves_zero_out(change):
-        spread = f"{interval} {points(change.low)} to {points(change.high)}"
+        spread = interval_words(change)
         return f"no cost of tuning {name} is shown on {about}: F1 changed by {points(change.mean)} points, {spread}"
     sign = 1 if change.mean > 0 else -1
-    low, high = sorted((sign * change.low, sign * change.high))
     did = f"{'gained' if sign > 0 else 'cost'} {points(abs(change.mean))} F1 points on {about}"
-    sentence = f"tuning {name} {did}, {interval} {points(low)} to {points(high)}"
-    chance = f", which may be chance among several models (Holm's p {corrected:.2f})"
-    return sentence if corrected <= 1 - change.confidence else sentence + chance
+    sentence = f"tuning {name} {did}, {interval_words(change, sign)}"
+    chance = f", which may be chance among several models (Holm's p {compared.corrected:.2f})"
+    return sentence if compared.passes_correction else sentence + chance
 
 
 def answer_rows(questions: Sequence[Question], said: Mapping[str, Sequence[Prediction]]) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, NamedTuple, TypeAlias
 
 from raft.evaluate.measures.metrics import EXACT_MATCH, F1, REFUSED, cluster_of, score
-from raft.evaluate.summary import Interval, Robustness, Ruler, Tested, interval_text, settled
+from raft.evaluate.summary import Interval, Pair, Robustness, Ruler, compared, interval_text
 from raft.examples.distractors import Pool, choose_distractors
 from raft.examples.sources import Sources
 from raft.text import contains_answer
@@ -193,27 +193,19 @@ def summarise_trials(
     asked: dict[Setting, set[str]] = defaultdict(set)
     for trial in trials:
         asked[trial.setting].add(trial.prediction.question_id)
-    compared = set[str]().union(*(ids for setting, ids in asked.items() if setting.probe is not Probe.COUNT))
+    probed = set[str]().union(*(ids for setting, ids in asked.items() if setting.probe is not Probe.COUNT))
     return Robustness(
         questions=len(subjects),
-        compared=len(compared),
+        compared=len(probed),
         arms=arms,
         scarce={value: len(asked[Setting(Probe.DISTRACTORS, value)]) for value in _SCARCE},
-        kinds=settled(list(_kinds(values, clusters, ruler))),
+        kinds=compared(list(_kinds(values)), clusters, ruler),
         left_out={arm: [f"{probe}: {value}" for probe, value in some] for arm, some in left_out.items() if some},
-        attacks=settled(
-            [
-                _attack(a, b, setting, values[a][setting][ATTACKED], values[b][setting][ATTACKED], clusters, ruler)
-                for a, b in _ATTACK_PAIRS
-                if a in values and b in values
-                for setting in values[a]
-                if setting.probe is Probe.INJECTED and setting in values[b]
-            ]
-        ),
+        attacks=compared(list(_attacks(values)), clusters, ruler),
     )
 
 
-def _kinds(values: _Values, clusters: Mapping[str, str], ruler: Ruler) -> Iterator[Tested]:
+def _kinds(values: _Values) -> Iterator[Pair]:
     """For each arm the scarce kinds of distractor less the hard ones, on the questions that have both."""
     for arm, settings in values.items():
         hard = settings.get(Setting(Probe.DISTRACTORS, "hard"), {}).get(F1.name, {})
@@ -221,25 +213,21 @@ def _kinds(values: _Values, clusters: Mapping[str, str], ruler: Ruler) -> Iterat
             found = settings.get(Setting(Probe.DISTRACTORS, kind), {}).get(F1.name, {})
             differences = {id_: value - hard[id_] for id_, value in sorted(found.items()) if id_ in hard}
             if differences:
-                changed, p = ruler.measure(differences, clusters, (-1.0, 1.0)), ruler.chance(differences, clusters)
                 ours, theirs = (f"{arm} beside {one} distractors" for one in (kind, "hard"))
-                yield Tested(ours, theirs, F1.name, F1.label, changed, p)
+                yield Pair(ours, theirs, F1.name, F1.label, differences)
 
 
-def _attack(
-    a: str,
-    b: str,
-    setting: Setting,
-    ours: Mapping[str, float],
-    theirs: Mapping[str, float],
-    clusters: Mapping[str, str],
-    ruler: Ruler,
-) -> Tested:
-    """How much more often `a` resists than `b`: what the difference in attack success is with its sign turned."""
-    differences = {id_: theirs[id_] - ours[id_] for id_ in sorted(ours)}
-    resisted, p = ruler.measure(differences, clusters, (-1.0, 1.0)), ruler.chance(differences, clusters)
-    opening = f"instruction {setting.value}: "
-    return Tested(a, b, "attack_resisted", "attack-resistance", resisted, p, opening)
+def _attacks(values: _Values) -> Iterator[Pair]:
+    """How much more often one arm resists than the other: the difference in attack success with its sign turned."""
+    for a, b in _ATTACK_PAIRS:
+        if a not in values or b not in values:
+            continue
+        for setting in values[a]:
+            if setting.probe is Probe.INJECTED and setting in values[b]:
+                ours, theirs = (values[arm][setting][ATTACKED] for arm in (a, b))
+                differences = {id_: theirs[id_] - ours[id_] for id_ in sorted(ours)}
+                opening = f"instruction {setting.value}: "
+                yield Pair(a, b, "attack_resisted", "attack-resistance", differences, opening)
 
 
 TABLES = (

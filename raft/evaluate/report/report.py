@@ -22,7 +22,7 @@ from raft.evaluate.report.curves import retrieval_sentence
 from raft.evaluate.report.sections import REGIMES, outcome, sections
 from raft.evaluate.report.tables import detail_tables
 from raft.evaluate.statistics.decomposition import origin
-from raft.evaluate.summary import Comparison, Interval, Summary, asked, interval_text
+from raft.evaluate.summary import Interval, RecordedComparison, Summary, asked, interval_text
 from raft.models.names import public_name
 from raft.types import QuestionSource
 
@@ -142,7 +142,7 @@ def headline(summary: Summary) -> str:
     return f"Over {shared:,} questions, {first['verdict']}"
 
 
-def _headlines(summary: Summary) -> list[Comparison]:
+def _headlines(summary: Summary) -> list[RecordedComparison]:
     """The verdicts in F1: the first of all, then what happens on unseen documents, then the others."""
     overall = [one for one in summary["comparisons"] if one["metric"] == F1.name]
     unseen = summary["regimes"].get("unseen")
@@ -150,7 +150,7 @@ def _headlines(summary: Summary) -> list[Comparison]:
     return overall[:1] + first + overall[1:]
 
 
-def _with_origin(comparison: Comparison) -> str:
+def _with_origin(comparison: RecordedComparison) -> str:
     """A verdict as a line of a Markdown list, and below it where the difference comes from."""
     where = origin(comparison)
     return f"- {comparison['verdict']}" + (f"\n  - {where}" if where else "")

@@ -12,7 +12,7 @@ from raft.evaluate.measures.outcomes import MEANINGS, Outcome
 from raft.evaluate.statistics.decomposition import account, in_points, limits
 from raft.evaluate.statistics.intervals import points
 from raft.evaluate.statistics.means import Interval
-from raft.evaluate.summary import Comparison, Summary, interval_text
+from raft.evaluate.summary import RecordedComparison, Summary, interval_text
 
 # A row of one arm and document, as `by_document` makes it.
 DocumentRow: TypeAlias = Mapping[str, str | int | float]
@@ -82,7 +82,7 @@ def _more(summary: Summary) -> Table:
     )
 
 
-def _compared(summary: Summary) -> list[tuple[str, Comparison]]:
+def _compared(summary: Summary) -> list[tuple[str, RecordedComparison]]:
     """Every comparison with the questions that it is over."""
     groups = {"all questions": summary["comparisons"]}
     groups |= {f"{name} documents": regime["comparisons"] for name, regime in summary["regimes"].items()}
@@ -110,7 +110,7 @@ def _parts(summary: Summary) -> Table:
     )
 
 
-def _part(one: Comparison, confidence: float) -> tuple[str, ...]:
+def _part(one: RecordedComparison, confidence: float) -> tuple[str, ...]:
     rounded = account(one["difference"], one["parts"])
 
     def cell(name: str, tenths: int, n: int) -> str:
@@ -152,7 +152,7 @@ def _tests(summary: Summary) -> Table:
     )
 
 
-def _test(group: str, one: Comparison) -> tuple[str, ...]:
+def _test(group: str, one: RecordedComparison) -> tuple[str, ...]:
     needed = f"{one['needed']:,}, {one['documents_needed']:,} documents" if one["needed"] else ""
     return (
         group,

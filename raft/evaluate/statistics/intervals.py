@@ -1,4 +1,4 @@
-"""What a limited number of questions can tell: intervals, paired differences and verdicts in words.
+"""What a limited number of questions can tell of a mean: its interval.
 
 Questions about one document succeed or fail together, so documents are resampled, never single questions (Miller 2024,
 "Adding Error Bars to Evals", section 2.2).
@@ -18,7 +18,6 @@ from scipy import special
 
 Values: TypeAlias = NDArray[np.float64]
 
-_POWER = 0.8
 # A block of resamples holds at most this many numbers, so that memory stays small however many documents there are.
 _BLOCK = 4_000_000
 # Resamples of at most as many numbers (64 MB) are kept, since all metrics of all arms share them.
@@ -129,91 +128,11 @@ def _drawn(clusters: int, samples: int, seed: int) -> Iterator[NDArray[np.uint16
         yield times.reshape(rows, clusters).astype(np.uint16)
 
 
-def smallest_difference(difference: Estimate, comparisons: int = 1) -> float | None:
-    """The smallest true difference that as many questions show in four of five such evaluations; None if none.
-
-    comparisons: how many are corrected for each other. The first that Holm's method calls shown has to pass the level
-    divided by their number, and that is asked here of each, so that what is promised holds for any of them. None as
-    well where all documents differ alike, which tells nothing of how much they vary.
-    """
-    if not difference.standard_error or not enough_clusters(difference.clusters, _level(difference, comparisons)):
-        return None
-    return _detectable(difference, comparisons)
-
-
-def questions_needed(difference: Estimate, comparisons: int = 1) -> int | None:
-    """How many questions, over as many more documents, would show the observed difference with 80 % power.
-
-    None where the arms did not differ at all or there are too few documents to know how much they vary. comparisons:
-    as for `smallest_difference`.
-    """
-    times = _times_needed(difference, comparisons)
-    return None if times is None else max(1, math.ceil(difference.n * times))
-
-
-def documents_needed(difference: Estimate, comparisons: int = 1) -> int | None:
-    """How many documents, with as many questions each, would show the observed difference with 80 % power.
-
-    None as for `questions_needed`.
-    """
-    times = _times_needed(difference, comparisons)
-    return None if times is None else max(1, math.ceil(difference.clusters * times))
-
-
-def _times_needed(difference: Estimate, comparisons: int) -> float | None:
-    """How many times as many documents would do, and never fewer than can show anything (see `enough_clusters`)."""
-    if not difference.is_bounded or difference.mean == 0:
-        return None
-    fewest = 1 - math.log2(1 - _level(difference, comparisons))
-    return max((_detectable(difference, comparisons) / difference.mean) ** 2, fewest / difference.clusters)
-
-
-def _detectable(difference: Estimate, comparisons: int) -> float:
-    freedom = difference.clusters - 1
-    two_sided = (1 + _level(difference, comparisons)) / 2
-    return float(special.stdtrit(freedom, two_sided) + special.stdtrit(freedom, _POWER)) * difference.standard_error
-
-
-def _level(difference: Estimate, comparisons: int) -> float:
-    return 1 - (1 - difference.confidence) / comparisons
-
-
 def leaves_zero_out(difference: Estimate) -> bool:
     """Whether the interval, where there is one, lies on one side of zero."""
     return difference.is_bounded and (difference.low > 0 or difference.high < 0)
 
 
-def verdict(a: str, b: str, label: str, difference: Estimate, corrected: float = 0.0, comparisons: int = 1) -> str:
-    """One sentence that says whether arm `a` or arm `b` did better, in points of the metric called `label`.
-
-    corrected: the p-value after the correction for all comparisons made with this one. An arm beats another where both
-    the interval and this value show it; where only the interval does, the sentence says that it may be chance.
-    comparisons: how many that correction is for, which the number of questions needed allows for.
-    """
-    interval = f"{100 * difference.confidence:g} % interval"
-    if leaves_zero_out(difference):
-        sign = 1 if difference.low > 0 else -1
-        winner, loser = (a, b) if sign > 0 else (b, a)
-        low, high = sorted((sign * difference.low, sign * difference.high))
-        by = f"{loser} by {points(sign * difference.mean)} {label} points, {interval} {points(low)} to {points(high)}"
-        if corrected <= 1 - difference.confidence:
-            return f"{winner} beats {by}"
-        return f"{winner} is ahead of {by}, which may be chance among so many comparisons (Holm's p {corrected:.2f})"
-    opening = f"no difference shown between {a} and {b} ({points(difference.mean)} {label} points"
-    if not difference.is_bounded:
-        documents = "document is" if difference.clusters == 1 else "documents are"
-        return f"{opening}; {difference.clusters} {documents} too few for an interval)"
-    opening = f"{opening}, {interval} {points(difference.low)} to {points(difference.high)})"
-    needed = questions_needed(difference, comparisons)
-    return f"{opening}; about {_rounded(needed)} questions would be needed" if needed else opening
-
-
 def points(share: float) -> str:
     """A share as points out of a hundred, with one digit, and never '-0.0'."""
     return f"{round(100 * share, 1) + 0.0:.1f}"
-
-
-def _rounded(count: int) -> str:
-    """Two leading digits: a needed number of questions is known no better."""
-    digits = max(0, len(str(count)) - 2)
-    return f"{round(count, -digits):,}"
