@@ -8,7 +8,6 @@ from typing import TypedDict
 from raft.answering.prompt_choice import FoundChoice, Wording
 from raft.evaluate.measures.metrics import EXACT_MATCH, F1, SQUAD_F1
 from raft.evaluate.report.blocks import Block, Cell, Grid, Recorded, Section
-from raft.evaluate.statistics.intervals import points
 from raft.prompts.variants import PHRASINGS, PromptVariant
 
 _METRICS = (F1, EXACT_MATCH, SQUAD_F1)
@@ -47,8 +46,20 @@ def prompts_of(used: Mapping[str, Wording], found: FoundChoice | None) -> Prompt
     return Prompts(used=told, chosen=str(choice.chosen), questions=choice.questions, tried=tried)
 
 
-def prompts_note(found: Recorded) -> str:
-    """In sentences what was used and why, and how the table is to be read."""
+def prompts(recorded: Recorded) -> Section | None:
+    """What was used and why, and every prompt that was tried with its metrics on the validation split."""
+    found = recorded.get("prompts")
+    if not found:
+        return None
+    rows = []
+    for name, metrics in found["tried"].items():
+        shares = [100 * metrics[metric.name] for metric in _METRICS]
+        rows.append((name, _about(name), [Cell(f"{share:.1f}", "", round(share, 1)) for share in shares]))
+    blocks: list[Block] = [Grid("Prompt", [metric.label for metric in _METRICS], rows)] if rows else []
+    return Section("prompts", "Prompts of the untuned model", _note(found), blocks)
+
+
+def _note(found: Recorded) -> str:
     used = "; ".join(f"{model}: '{one['prompt']}', {one['why']}" for model, one in found["used"].items())
     note = f"Prompts used by untuned models: {used}. Tuned models are asked as they were trained."
     if not found["tried"]:
@@ -58,27 +69,6 @@ def prompts_note(found: Recorded) -> str:
         f"passages; '{found['chosen']}' did best by {F1.label}. In points out of 100, without intervals: this chooses "
         "a prompt and is no verdict."
     )
-
-
-def prompts_table(found: Recorded) -> list[tuple[str, ...]]:
-    """Every prompt with its metrics on the validation split, the first row the heading."""
-    rows = [("Prompt", "What it asks for", *(metric.label for metric in _METRICS))]
-    for name, metrics in found["tried"].items():
-        rows.append((name, _about(name), *(points(metrics[metric.name]) for metric in _METRICS)))
-    return rows
-
-
-def prompts(recorded: Recorded) -> Section | None:
-    """The same as a section of the page."""
-    found = recorded.get("prompts")
-    if not found:
-        return None
-    rows = []
-    for name, metrics in found["tried"].items():
-        shares = [100 * metrics[metric.name] for metric in _METRICS]
-        rows.append((name, _about(name), [Cell(f"{share:.1f}", "", round(share, 1)) for share in shares]))
-    blocks: list[Block] = [Grid("Prompt", [metric.label for metric in _METRICS], rows)] if rows else []
-    return Section("prompts", "Prompts of the untuned model", prompts_note(found), blocks)
 
 
 def _about(name: str) -> str:

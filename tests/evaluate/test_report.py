@@ -3,8 +3,9 @@
 import json
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import made_up
 import pytest
@@ -12,8 +13,9 @@ import pytest
 from raft.errors import ArtifactError
 from raft.evaluate.measures.metrics import score_all
 from raft.evaluate.plan.arms import MEANINGS
-from raft.evaluate.report.blocks import Scale
+from raft.evaluate.report.blocks import Block, Lines, Point, Scale
 from raft.evaluate.report.browse import Record, browsable
+from raft.evaluate.report.markdown import rendered
 from raft.evaluate.report.report import report_html
 from raft.evaluate.report.sections import sections
 from raft.prompts import PromptStyle, passages_prompt
@@ -223,7 +225,10 @@ def test_what_training_cost_stands_in_the_summary_and_both_reports(world: Any, t
     assert training == made.summary["training"]
     assert {name: one["seconds"] for name, one in training.items()} == {"dsf": None, "raft": 36.5}
     assert (training["raft"]["rows"], training["raft"]["target_tokens"]) == (12, 90)
-    assert "| raft | 12 | 90 | 3 | 10 | 36.5 |" in (out / "report.md").read_text(encoding="utf-8")
+    cost = (out / "report.md").read_text(encoding="utf-8").partition("## What training cost\n")[2]
+    assert "| Cost | About | dsf | raft |" in cost
+    assert "| Rows | training questions, each with its target | 12 | 12 |" in cost
+    assert "| Seconds | training alone, without loading |  | 36.5 |" in cost
     assert "36.5" in (out / "report.html").read_text(encoding="utf-8")
 
 
@@ -303,3 +308,25 @@ def test_a_passage_that_only_the_oracle_arm_was_shown_is_on_the_page_with_its_qu
     ((number, start, end),) = asked["arms"]["ours"]["quotes"]
     assert number == 3
     assert data["passages"]["p4"]["text"][start:end] == "The lamp of pier 4 burns violet"
+
+
+def test_every_block_has_a_macro_of_the_page_and_a_rendering_in_markdown() -> None:
+    macros = (files("raft.evaluate.report") / "templates" / "blocks.html.j2").read_text(encoding="utf-8")
+    for block in get_args(Block):
+        assert f"{{% macro {block.macro}(" in macros
+        assert rendered.dispatch(block) is not rendered.dispatch(object), block
+
+
+def test_a_short_curve_is_a_table_in_markdown_and_a_long_one_a_sentence() -> None:
+    axis = Scale("passages", (1.0, 2.0))
+    short = Lines("F1", axis, axis, {"rag": [Point(1, 40, 30, 50)], "raft": [Point(1, 50), Point(2, 60.5)]})
+    title, table = rendered(short)
+    assert title == "### F1"
+    assert table.splitlines() == [
+        "| passages | rag | raft |",
+        "| --- | --- | --- |",
+        "| 1 | 40.0 (30.0 to 50.0) | 50 |",
+        "| 2 |  | 60.5 |",
+    ]
+    long = Lines("Loss", axis, axis, {"training": [Point(x, 100 - x) for x in range(40)]})
+    assert list(rendered(long)) == ["### Loss", "Loss: passages over passages; training from 100 at 0 to 61 at 39."]

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, NamedTuple, TypeAlias
 
 from raft.evaluate.measures.metrics import EXACT_MATCH, F1, REFUSED, cluster_of, score
-from raft.evaluate.summary import Interval, Pair, Robustness, Ruler, compared, interval_text
+from raft.evaluate.summary import Interval, Pair, Robustness, Ruler, compared
 from raft.examples.distractors import Pool, choose_distractors
 from raft.examples.sources import Sources
 from raft.text import contains_answer
@@ -238,20 +238,6 @@ TABLES = (
     ("F1 with an injected instruction", Probe.INJECTED, F1.name),
     ("Attack success", Probe.INJECTED, ATTACKED),
 )
-
-
-def robustness_tables(found: Robustness) -> list[tuple[str, list[tuple[str, ...]]]]:
-    """A title and rows of text for each probe, the first of the rows its heading; in points out of 100."""
-    tables = []
-    for title, probe, metric in TABLES:
-        values = list(dict.fromkeys(value for arm in found["arms"].values() for value in arm.get(str(probe), {})))
-        rows = [
-            (name, *(interval_text(arm.get(str(probe), {}).get(value, {}).get(metric)) for value in values))
-            for name, arm in found["arms"].items()
-        ]
-        if values:
-            tables.append((title, [("Arm", *values), *rows]))
-    return tables
 
 
 def robustness_note(found: Robustness) -> str:

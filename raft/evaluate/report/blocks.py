@@ -1,6 +1,7 @@
 """What a section of the report is made of: bars, differences, lines and tables, as places on a scale and as words.
 
-Each block knows the numbers that it shows; `templates/blocks.html.j2` has a macro for each, under the name in `macro`.
+Each block knows the numbers that it shows. Two renderers draw it: `templates/blocks.html.j2` has a macro for each,
+under the name in `macro`, and `markdown.py` a function for each type.
 All values are as people read them: shares in points out of a hundred.
 """
 
@@ -156,13 +157,14 @@ class Split:
 class Splits:
     """Where differences come from: panels of bars, each to its own scale, since small differences matter most.
 
-    folded: whether the title alone is shown until it is opened.
+    legend: how the drawing is read. folded: whether the title alone is shown until it is opened.
     """
 
     macro: ClassVar[str] = "splits"
     title: str
     panels: Sequence[tuple[str, Sequence[Split]]]
     note: str = ""
+    legend: str = ""
     folded: bool = False
 
 
@@ -229,16 +231,16 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A table too long to stand open: folded below its summary, and ordered by whichever column is clicked.
+    """A table too long to stand open: folded below its summary.
 
-    ordered_by: the column of the grid by which its rows already ascend. A row's label leads to the questions that hold
-    it.
+    ordered_by: the column of the grid by which its rows already ascend, in a table that is ordered by whichever column
+    is clicked, and in which a row's label leads to the questions that hold it; None where it is no such table.
     """
 
     macro: ClassVar[str] = "listing"
     summary: str
     grid: Grid
-    ordered_by: int
+    ordered_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

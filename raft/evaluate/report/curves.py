@@ -86,16 +86,19 @@ def risk_coverage(recorded: Recorded) -> Section | None:
             [
                 Cell(f"{100 * one['area']:.1f}"),
                 Cell(f"{100 * one['area_at_random']:.1f}"),
+                *(_risk(one["curve"], share) for share in (0.25, 0.5, 0.75)),
+                Cell(f"{100 * one['curve'][-1]['risk']:.1f}"),
                 Cell("" if one["min_confidence"] is None else f"{one['min_confidence']:.3f}"),
                 interval_cell(one.get("gain")),
             ],
         )
         for arm, one in curves.items()
     ]
-    columns = ["Area below", "At random", "Least confidence", "Gain"]
+    columns = ["Area below", "At random", "Surest 25 %", "50 %", "75 %", "All", "Least confidence", "Gain"]
     words = {
         "Area below": "mean loss over the curve, in points: less is better.",
         "At random": "the same if confidence told nothing.",
+        "Surest 25 %": "mean loss of the surest quarter of the answers, then of half, of three quarters and of all.",
         "Least confidence": "below it refusing loses less than answering.",
         "Gain": "what refusing below it adds to reliability, in points, on documents that did not choose it.",
     }
@@ -104,6 +107,11 @@ def risk_coverage(recorded: Recorded) -> Section | None:
         f"loss of an answer is 100 less its {F1.label}; where a curve falls to the left, confidence is worth something."
     )
     return Section("risk-coverage", "Knowing when to refuse", note, [chart, Grid("Arm", columns, rows), Words(words)])
+
+
+def _risk(curve: Sequence[Recorded], coverage: float) -> Cell:
+    """The loss where at least this share of the questions is answered."""
+    return Cell(next((f"{100 * point['risk']:.1f}" for point in curve if point["coverage"] >= coverage), ""))
 
 
 def retrieval_sentence(recorded: Recorded) -> str:

@@ -11,18 +11,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from raft.artifacts import versions
-from raft.evaluate.asked_prompts import prompts_note, prompts_table
 from raft.evaluate.details import by_document
-from raft.evaluate.measures.metrics import EXACT_MATCH, F1, METRICS
-from raft.evaluate.measures.robustness import robustness_note, robustness_tables
+from raft.evaluate.measures.metrics import F1
 from raft.evaluate.plan.arm_models import TunedArmModel
-from raft.evaluate.report.blocks import LEAD, level
+from raft.evaluate.report.blocks import LEAD, Recorded
 from raft.evaluate.report.browse import Record, browsable
-from raft.evaluate.report.curves import retrieval_sentence
-from raft.evaluate.report.sections import REGIMES, outcome, sections
-from raft.evaluate.report.tables import detail_tables
+from raft.evaluate.report.markdown import section_markdown, table_markdown
+from raft.evaluate.report.sections import outcome, sections
 from raft.evaluate.statistics.decomposition import origin
-from raft.evaluate.summary import Interval, RecordedComparison, Summary, asked, interval_text
+from raft.evaluate.summary import RecordedComparison, Summary, asked
 from raft.models.names import public_name
 from raft.types import QuestionSource
 
@@ -60,47 +57,14 @@ class Provenance:
 
 def report_markdown(summary: Summary, provenance: Provenance, record: Record) -> str:
     """The report without the questions."""
-    metrics = [metric for metric in METRICS if any(metric.name in arm for arm in summary["arms"].values())]
-    arms = [
-        (name, provenance.meanings[name], _n(values), *(interval_text(values.get(metric.name)) for metric in metrics))
-        for name, values in summary["arms"].items()
-    ]
     parts = [
         "# Evaluation",
         "\n".join(_with_origin(one) for one in _headlines(summary)) or "There is nothing to compare.",
         f"{_counts(summary)} {_origin(summary)}",
-        "## Arms",
-        f"In points out of 100, with {level(summary)} intervals over documents; n counts the answerable questions that "
-        "an arm was asked.",
-        _table([("Arm", "What it is", "n", *(metric.label for metric in metrics)), *arms]),
+        *map(section_markdown, sections(_recorded(summary, provenance, record))),
+        "## Made from",
+        table_markdown([("Setting", "Value"), *provenance.rows()]),
     ]
-    for name, regime in summary["regimes"].items():
-        rows = [
-            (arm, _n(values), interval_text(values.get(F1.name)), interval_text(values.get(EXACT_MATCH.name)))
-            for arm, values in regime["arms"].items()
-        ]
-        parts += [
-            f"## {name.capitalize()} documents",
-            f"{regime['questions']} questions: {REGIMES[name]}.",
-            _table([("Arm", "n", F1.label, EXACT_MATCH.label), *rows]),
-            "\n".join(f"- {comparison['verdict']}" for comparison in regime["comparisons"]),
-        ]
-    parts += ["## All comparisons", "\n".join(f"- {comparison['verdict']}" for comparison in summary["comparisons"])]
-    if summary["retrieval"]:
-        parts += ["## Retrieval", retrieval_sentence(summary)]
-    if robustness := summary.get("robustness"):
-        parts += ["## Robustness", robustness_note(robustness)]
-        parts += [part for title, rows in robustness_tables(robustness) for part in (f"### {title}", _table(rows))]
-        told = [f"- {one['verdict']}" for one in (*robustness["kinds"], *robustness["attacks"])]
-        parts += ["\n".join(told)] if told else []
-    for table in detail_tables(summary, _documents(record)):
-        parts += [f"## {table.title}", table.note, _table(table.rows)]
-    if found := summary.get("prompts"):
-        parts += ["## Prompts of the untuned model", prompts_note(found)]
-        parts += [_table(prompts_table(found))] if found["tried"] else []
-    if summary.get("training"):
-        parts += ["## Training", _table(_training(summary))]
-    parts += ["## Made from", _table([("Setting", "Value"), *provenance.rows()])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -114,7 +78,6 @@ def report_html(summary: Summary, provenance: Provenance, record: Record) -> str
         lstrip_blocks=True,
     )
     headlines = _headlines(summary)
-    further = {"meanings": provenance.meanings, "documents": _documents(record), "seen": record.seen}
     return environment.get_template("report.html.j2").render(
         headline=headline(summary),
         origin_of_headline=origin(headlines[0]) if headlines else "",
@@ -122,7 +85,7 @@ def report_html(summary: Summary, provenance: Provenance, record: Record) -> str
         counts=_counts(summary),
         origin=_origin(summary),
         gloss=f"{F1.label}: {F1.meaning}, out of 100.",
-        sections=sections({**summary, **further}),
+        sections=sections(_recorded(summary, provenance, record)),
         lead=LEAD,
         provenance=provenance.rows(),
         data=_embedded(browsable(list(summary["arms"]), record)),
@@ -167,29 +130,10 @@ def _origin(summary: Summary) -> str:
     return _ORIGINS[QuestionSource(summary["source"])]
 
 
-def _n(metrics: Mapping[str, Interval]) -> str:
-    return str(metrics[F1.name]["n"]) if F1.name in metrics else ""
-
-
-def _documents(record: Record) -> list[dict[str, str | int | float]]:
-    """The results by document over answerable questions alone, so that `questions` are those behind F1."""
-    return by_document([one for one in record.scores if F1.name in one.metrics])
-
-
-def _training(summary: Summary) -> list[tuple[str, ...]]:
-    """What tuning each model took, as rows of text."""
-    rows: list[tuple[str, ...]] = [("Model", "Rows", "Target tokens", "Steps", "Step kept", "Seconds")]
-    for name, one in summary["training"].items():
-        seconds = "" if one["seconds"] is None else f"{one['seconds']:g}"
-        counts = (f"{one[key]:,}" for key in ("rows", "target_tokens", "steps", "kept_step"))
-        rows.append((name, *counts, seconds))
-    return rows
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table whose first row is the heading."""
-    lines = ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows]
-    return "\n".join([lines[0], "| --- " * len(rows[0]) + "|", *lines[1:]])
+def _recorded(summary: Summary, provenance: Provenance, record: Record) -> Recorded:
+    """All that the sections are made from. Results by document are over answerable questions alone."""
+    documents = by_document([one for one in record.scores if F1.name in one.metrics])
+    return {**summary, "meanings": provenance.meanings, "documents": documents, "seen": record.seen}
 
 
 def _embedded(value: Any) -> Markup:

@@ -65,8 +65,8 @@ def _arms(recorded: Recorded) -> Section | None:
     if not panels:
         return None
     note = (
-        f"Points out of 100 over answerable questions; the thin lines are {level(recorded)} intervals, from resampling "
-        "documents, and n counts the questions behind a bar."
+        f"Points out of 100 over answerable questions, with {level(recorded)} intervals (the thin lines) from "
+        "resampling documents; n counts the questions behind a mean."
     )
     blocks: list[Block] = [Bars(panels)]
     if recorded["regimes"]:
@@ -99,18 +99,42 @@ def _comparisons(recorded: Recorded) -> Section | None:
         metrics.setdefault(_label(metric), []).append((a, b, cells))
     corrected = any("corrected" in one for comparisons in groups.values() for one in comparisons)
     shown = (
-        "A coloured one is shown: its interval leaves zero out, and a permutation test over documents, whose p is "
-        "corrected for all comparisons of its column (Holm), agrees."
+        "One that is coloured on the page, or bold in report.md, is shown: its interval leaves zero out, and a "
+        "permutation test over documents, whose p is corrected for all comparisons of its column (Holm), agrees."
         if corrected
         else "An interval that leaves zero out shows a difference; each stands for itself, so among twenty such "
         "intervals expect one to mislead."
     )
     note = (
         f"Differences in points between two arms on the same questions. {shown} Where none is shown, the questions "
-        "that would settle it stand below, and the smallest difference that these show in four of five evaluations."
+        "that would settle it stand with it, and the smallest difference that these show in four of five evaluations."
     )
-    blocks: list[Block] = [Forest(list(groups), metrics), *_splits(groups, recorded["confidence"])]
+    blocks: list[Block] = [Forest(list(groups), metrics), *_tests(groups), *_splits(groups, recorded["confidence"])]
     return Section("comparisons", "Every comparison", note, blocks)
+
+
+def _tests(groups: Mapping[str, Sequence[Recorded]]) -> Iterator[Listing]:
+    """What every difference rests on."""
+    rows = [
+        (
+            f"{one['a']} less {one['b']}",
+            f"{_label(one['metric'])}, {group.lower()}",
+            [
+                Cell(f"{one['n']:,}"),
+                Cell(f"{one['documents']:,}"),
+                Cell(f"{one['p']:.4f}"),
+                Cell(f"{one['corrected']:.4f}"),
+                Cell("" if one["smallest"] is None else points(one["smallest"])),
+                Cell(f"{one['needed']:,}", f"{one['documents_needed']:,} documents") if one["needed"] else Cell(""),
+            ],
+        )
+        for group, comparisons in groups.items()
+        for one in comparisons
+        if "corrected" in one
+    ]
+    if rows:
+        columns = ("Questions", "Documents", "p", "Corrected", "Smallest shown", "Needed")
+        yield Listing("What the differences rest on", Grid("Arms", columns, rows))
 
 
 def outcome(comparison: Recorded) -> str:
@@ -127,7 +151,7 @@ def _difference(one: Recorded) -> Difference:
         notes.append(f"needs {one['needed']:,}")
     if outcome(one) == "open" and one["smallest"] is not None:
         notes.append(f"smallest {points(one['smallest'])}")
-    mean, low, high = (100 * one[key] for key in ("difference", "low", "high"))
+    mean, low, high = (round(100 * one[key], 1) + 0.0 for key in ("difference", "low", "high"))  # never -0.0
     return Difference(mean, low, high, outcome(one), one["verdict"], ", ".join(notes))
 
 
@@ -141,15 +165,18 @@ def _splits(groups: Mapping[str, Sequence[Recorded]], confidence: float) -> Iter
                 found.setdefault(one["metric"], {}).setdefault(panel, []).append(_split(one, confidence))
     note = (
         "An arm that refuses a question scores 0 on it, so a difference is the sum of what three classes of questions "
-        f"add to it; n counts the questions of a class, and {100 * confidence:g} % intervals are in brackets. Each bar "
-        "has a scale of its own, from losses on the left to gains on the right; the thick line marks the difference."
+        f"add to it; n counts the questions of a class, and {100 * confidence:g} % intervals are in brackets."
+    )
+    legend = (
+        "Each bar has a scale of its own, from losses on the left to gains on the right; the thick line marks the "
+        "difference."
     )
     for metric, panels in found.items():
         (_, first), *others = panels.items()
         if metric != F1.name:
             yield Splits(f"The same for {_label(metric).lower()}", list(panels.items()), folded=True)
             continue
-        yield Splits(f"Where the differences in {F1.label} come from", [("", first)], note)
+        yield Splits(f"Where the differences in {F1.label} come from", [("", first)], note, legend)
         if others:
             yield Splits("The same, split by seen and unseen documents", others, folded=True)
 
@@ -286,7 +313,7 @@ def _outcomes(recorded: Recorded) -> Section | None:
         if any(found.values()):
             cells = [Cell(f"{shares[arm]:.1f}", f"{found[arm]}", round(shares[arm], 1)) for arm in outcomes]
             rows.append((_label(name), meanings.get(name, ""), cells))
-    note = "The outcome of every answer, each of which has exactly one: per cent, and below it the number of answers."
+    note = "The outcome of every answer, each of which has exactly one: per cent, and with it the number of answers."
     return Section("outcomes", "Where answers go wrong", note, [Grid("Outcome", list(outcomes), rows)])
 
 
@@ -331,12 +358,14 @@ def _forgetting(recorded: Recorded) -> Section | None:
     for model, cost in found["models"].items():
         mean, low, high = (f"{100 * cost[key]:+.1f}" for key in ("difference", "low", "high"))
         cells = [interval_cell(cost["after"][name], shaded=True) for name in shown]
-        rows.append((model, "after", [*cells, Cell(mean, f"{low} to {high}")]))
+        smallest = "" if cost["smallest"] is None else f", smallest {points(cost['smallest'])}"
+        rows.append((model, "after", [*cells, Cell(mean, f"{low} to {high}, p {cost['corrected']:.2g}{smallest}")]))
     verdicts = [f"{cost['verdict'][:1].upper()}{cost['verdict'][1:]}." for cost in found["models"].values()]
     note = (
         f"{found['questions']} questions ({found['source']}), each shown with the one passage that answers it, to the "
         "model before and after tuning: does it still read as well? Points out of 100, with "
-        f"{level(recorded)} intervals from resampling questions."
+        f"{level(recorded)} intervals from resampling questions; p is that of a permutation test, corrected for all "
+        "tuned models (Holm), and smallest the change that these questions show in four of five evaluations."
     )
     grid = Grid("Model", [*map(_label, shown), f"Change of {F1.label}"], rows)
     return Section("forgetting", "What tuning cost elsewhere", note, [Words({"": " ".join(verdicts)}), grid])
