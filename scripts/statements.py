@@ -17,7 +17,7 @@ from typing import NamedTuple
 from articles import Row
 from clozes import UNKNOWN, spans_of_interest
 from question_words import QuestionWords
-from raft.examples.phrasing import asks_for, is_closed, is_whole, keeps_its_thread, stands_alone
+from raft.quality.phrasing import asks_for, is_closed, is_whole, keeps_its_thread, stands_alone
 from raft.text import locate, sentences
 
 _AUXILIARIES = frozenset("is was are were can could will would may might must should".split())

@@ -18,7 +18,7 @@ LAYERS = [
     {"wrapping"},
     {"text"},
     {"prompts", "outputs", "choices"},
-    {"citations", "artifacts", "journal", "recipe", "progress", "questions"},
+    {"citations", "artifacts", "journal", "recipe", "progress", "questions", "quality"},
     {"models"},
     {"corpus"},
     {"index"},

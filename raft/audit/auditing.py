@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from raft.artifacts import MANIFEST, Stage, hash_file, of_one_generation, read_jsonl, read_manifest, stage_of, verified
-from raft.audit.checks import Seen, row_faults, see
+from raft.audit.checks import Seen, row_faults, see, shortened
 from raft.audit.faults import ABOUT, Fault, Finding
 from raft.audit.layouts import AuditFile, Layout, read_file
 from raft.audit.target_parts import read_target
-from raft.audit.telltales import shortened
 from raft.audit.whole import Expected, file_faults, habits_of, oracle_places, with_oracle
 from raft.errors import ArtifactError
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from raft.audit.faults import Fault
 from raft.audit.layouts import AuditRow
 from raft.audit.target_parts import Said
-from raft.audit.telltales import is_cut, is_placeholder, question_faults, shortened, text_faults
 from raft.examples.distractors import NEAR_DUPLICATE, overlap
 from raft.prompts import BEGIN_QUOTE, END_QUOTE
+from raft.quality.flaws import Flaw, question_flaws, text_flaws
+from raft.quality.telltales import is_cut, stands_for_text
 from raft.questions import says_answer
 from raft.text import Source, locate, normalise_answer, token_f1
 
@@ -27,6 +28,21 @@ _ACCEPTED_F1 = 0.5
 # A shorter common beginning of two passages may be a heading.
 _CUT_CHARACTERS = 20
 _NUMBER = re.compile(r"\d+")
+# Characters of a text that a report shows.
+_SHOWN = 60
+_FAULTS: Mapping[Flaw, Fault] = {
+    Flaw.LISTED: Fault.QUESTION_FORM,
+    Flaw.THREAD: Fault.QUESTION_FORM,
+    Flaw.VERB: Fault.QUESTION_FORM,
+    Flaw.KIND: Fault.ANSWER_KIND,
+    Flaw.REFERS: Fault.QUESTION_REFERS,
+    Flaw.LEANS: Fault.QUESTION_LEANS,
+    Flaw.CUT: Fault.TRUNCATED,
+    Flaw.PLACEHOLDER: Fault.PLACEHOLDER,
+    Flaw.ERROR: Fault.ERROR_TEXT,
+    Flaw.TALK: Fault.MODEL_TALK,
+    Flaw.TEMPLATE: Fault.TEMPLATE_TOKEN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +105,34 @@ def _field_faults(seen: Seen) -> Found:
     if empty := [name for name, text in fields.items() if not text.strip()]:
         yield Fault.EMPTY, ", ".join(empty)
     if row.question.strip():
-        yield from question_faults(row.question)
+        yield from _question_faults(seen)
     for name, text in fields.items():
-        if text.strip():
-            yield from text_faults(name, text, passage=name.startswith("passage"), target=name == "target")
+        if not text.strip():
+            continue
+        for flaw, detail in text_flaws(text, passage=name.startswith("passage"), target=name == "target"):
+            yield _FAULTS[flaw], f"{name}: {detail}" if detail else f'{name}: "{shortened(text)}"'
     # "None" may be the answer to "how many?"; as a whole target it is a value that nobody looked at.
-    if said.marked and is_placeholder(said.answer) and said.answer.lower() != "none":
+    if said.marked and stands_for_text(said.answer) and said.answer.lower() != "none":
         yield Fault.PLACEHOLDER, f'answer: "{said.answer}"'
+
+
+def _question_faults(seen: Seen) -> Found:
+    row, said = seen.row, seen.said
+    answer = "" if said.refuses else next(iter(row.answers), said.answer)
+    about = " ".join(row.passages[place] for place in seen.oracles or ()) or row.oracle or ""
+    shown = f'"{shortened(row.question)}"'
+    details = {
+        Fault.TRUNCATED: f"the question ends in the middle: {shown}",
+        Fault.ANSWER_KIND: f'{shown}: "{shortened(answer)}"',
+    }
+    for fault in dict.fromkeys(_FAULTS[flaw] for flaw in question_flaws(row.question, answer, about)):
+        yield fault, details.get(fault, shown)
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text on one line, for a report."""
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else line[: _SHOWN - 3] + "..."
 
 
 def _passage_faults(row: AuditRow, habits: Habits) -> Found:

@@ -19,6 +19,7 @@ class Fault(StrEnum):
     QUESTION_TWICE = "question-twice"
     QUESTION_FORM = "question-form"
     QUESTION_REFERS = "question-refers"
+    QUESTION_LEANS = "question-leans"
     NO_PASSAGES = "no-passages"
     PASSAGE_COUNT = "passage-count"
     PASSAGE_TWICE = "passage-twice"
@@ -33,6 +34,7 @@ class Fault(StrEnum):
     QUOTE_ELSEWHERE = "quote-elsewhere"
     NO_QUOTE = "no-quote"
     ANSWER_MISSING = "answer-missing"
+    ANSWER_KIND = "answer-kind"
     ANSWER_UNSUPPORTED = "answer-unsupported"
     ANSWER_NOT_ACCEPTED = "answer-not-accepted"
     REFUSAL = "refusal"
@@ -50,8 +52,9 @@ ABOUT: Mapping[Fault, str] = {
     Fault.EMPTY: "a field that should hold text is empty",
     Fault.TRUNCATED: "a text was cut off",
     Fault.QUESTION_TWICE: "asks what an earlier row asks",
-    Fault.QUESTION_FORM: "the question is a heading, a list number or a fragment",
+    Fault.QUESTION_FORM: "the question is a heading, a list number or a fragment, or its sentence is broken",
     Fault.QUESTION_REFERS: "the question speaks of the passage, which nobody who asks has seen",
+    Fault.QUESTION_LEANS: "a pronoun in the question stands for what only the passage names",
     Fault.NO_PASSAGES: "shows no passage",
     Fault.PASSAGE_COUNT: "shows more or fewer passages than it should",
     Fault.PASSAGE_TWICE: "shows a passage twice",
@@ -66,6 +69,7 @@ ABOUT: Mapping[Fault, str] = {
     Fault.QUOTE_ELSEWHERE: "quotes words of another passage than the one it names",
     Fault.NO_QUOTE: "quotes nothing for its answer",
     Fault.ANSWER_MISSING: "the target has no answer",
+    Fault.ANSWER_KIND: "the answer is not what the question word asks for",
     Fault.ANSWER_UNSUPPORTED: "the answer does not follow from what is quoted or shown",
     Fault.ANSWER_NOT_ACCEPTED: "the answer is none of the accepted ones",
     Fault.REFUSAL: "refuses although the passages can answer",

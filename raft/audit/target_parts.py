@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from raft.audit.telltales import refuses
 from raft.outputs import parse_answer
 from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE
+from raft.quality.telltales import refuses
 
 # How public tools mark the answer; the last two are those of the paper's own prompt and of models that drift from it.
 _ANSWER_MARK = re.compile(r"<ANSWER>\s*:?|##\s*Answer\s*:", re.I)

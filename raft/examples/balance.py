@@ -10,7 +10,7 @@ from enum import StrEnum
 from random import Random
 
 from raft.examples.composing import Reason
-from raft.examples.phrasing import is_date, is_number, question_word
+from raft.quality.phrasing import is_date, is_number, question_word
 from raft.text import VERDICTS, normalise_answer
 from raft.types import Example, ExampleKind
 

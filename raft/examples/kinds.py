@@ -13,7 +13,6 @@ from raft.errors import InputError
 from raft.examples.asking import Rejected, check_form, said_as, why_lost
 from raft.examples.composing import Candidate, Reason
 from raft.examples.distractors import NEAR_DUPLICATE, overlap
-from raft.examples.phrasing import is_date, is_number
 from raft.examples.splits import Split
 from raft.index import Index
 from raft.models.generator import Decoding, Generator
@@ -21,6 +20,7 @@ from raft.models.names import is_writer, public_name
 from raft.outputs import parse_json_question
 from raft.progress import Progress
 from raft.prompts import PARAPHRASE_SCHEMA, QUESTION_SCHEMA, PromptStyle, ask_kind_prompt, paraphrase_prompt
+from raft.quality.phrasing import is_date, is_number
 from raft.recipe import ExampleSettings
 from raft.text import normalise_answer
 from raft.types import Passage, Question, QuestionKind, RetrievalMode

@@ -2,7 +2,7 @@
 
 import pytest
 
-from raft.examples.phrasing import (
+from raft.quality.phrasing import (
     asks_for,
     bends_its_verb,
     is_closed,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from raft.audit.faults import Fault
 from raft.prompts import ANSWER, ASK, BEGIN_QUOTE, END_QUOTE, QUESTION, READ, RECALL
 
 _CUT = re.compile(r"(?:\.\.\.|\u2026)\s*$|\[truncated\]|<truncated>", re.I)
@@ -62,16 +60,21 @@ _TEMPLATE = re.compile(
     r"|\{(?:question|context|document|passage|answer)s?\}"
 )
 _OF_TARGETS = (BEGIN_QUOTE, END_QUOTE, ANSWER, QUESTION, READ, RECALL, ASK)
-_SHOWN = 60
 _ERROR_CHARACTERS = 300
 # A refusal is short; a long answer that also says what is not stated answers all the same.
 _REFUSAL_WORDS = 25
 
 
-def shortened(text: str) -> str:
-    """The beginning of a text on one line, for a report."""
-    line = " ".join(text.split())
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 3] + "..."
+def is_listed(question: str) -> bool:
+    """Whether a question is a heading, a list item, or too short to ask anything."""
+    # Signs without spaces are words of their own, so a short line of them may be a whole question.
+    fragment = len(question.split()) < 3 and question.isascii()
+    return bool(_NUMBERED.match(question) or _HEADING.match(question)) or question.rstrip().endswith(":") or fragment
+
+
+def refers_to_passage(question: str) -> bool:
+    """Whether a question speaks of the passage instead of its subject."""
+    return _REFERS.search(_SUBJECT.sub(" ", question)) is not None
 
 
 def is_cut(text: str) -> bool:
@@ -84,9 +87,24 @@ def refuses(answer: str) -> bool:
     return len(answer.split()) <= _REFUSAL_WORDS and _REFUSED.search(answer) is not None
 
 
-def is_placeholder(text: str) -> bool:
+def stands_for_text(text: str) -> bool:
     """Whether a text is nothing but a stand-in for one."""
     return bool(text) and _PLACEHOLDER.fullmatch(text) is not None
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a text is a stand-in, or holds one that nobody replaced."""
+    return stands_for_text(text) or _PLACED.search(text) is not None
+
+
+def is_error(text: str) -> bool:
+    """Whether a text begins as an error page or message does; a manual may speak of one further down."""
+    return _ERROR.search(text[:_ERROR_CHARACTERS]) is not None
+
+
+def is_model_talk(text: str) -> bool:
+    """Whether a model speaks in it to whoever asked for the text."""
+    return _TALK.search(text) is not None
 
 
 def template_mark(text: str, *, target: bool = False) -> str | None:
@@ -95,30 +113,3 @@ def template_mark(text: str, *, target: bool = False) -> str | None:
     if found is not None:
         return found[0]
     return None if target else next((mark for mark in _OF_TARGETS if mark in text), None)
-
-
-def question_faults(question: str) -> Iterator[tuple[Fault, str]]:
-    """What is wrong with a question that is not empty."""
-    said = f'"{shortened(question)}"'
-    # Signs without spaces are words of their own, so a short line of them may be a whole question.
-    fragment = len(question.split()) < 3 and question.isascii()
-    if _NUMBERED.match(question) or _HEADING.match(question) or question.rstrip().endswith(":") or fragment:
-        yield Fault.QUESTION_FORM, said
-    if _REFERS.search(_SUBJECT.sub(" ", question)):
-        yield Fault.QUESTION_REFERS, said
-    if is_cut(question):
-        yield Fault.TRUNCATED, f"the question ends in the middle: {said}"
-
-
-def text_faults(name: str, text: str, *, passage: bool = False, target: bool = False) -> Iterator[tuple[Fault, str]]:
-    """What is wrong with any text that is not empty."""
-    said = f'{name}: "{shortened(text)}"'
-    if is_placeholder(text) or _PLACED.search(text):
-        yield Fault.PLACEHOLDER, said
-    # An error page begins with its error; a manual may speak of one further down.
-    if _ERROR.search(text[:_ERROR_CHARACTERS]):
-        yield Fault.ERROR_TEXT, said
-    if not passage and _TALK.search(text):
-        yield Fault.MODEL_TALK, said
-    if mark := template_mark(text, target=target):
-        yield Fault.TEMPLATE_TOKEN, f"{name}: {mark}"
