@@ -230,12 +230,14 @@ class AnswerForm:
             # Its passage has letters that the tokenizer cannot spell, or a word that does not end: it stays open.
             self._quote, self._read = None, len(self._said)
             self.come_to_answer()
+        # Before it is asked whether the output ends here: half of a mark is no place to end.
+        if not late and not self._forced and (opening := self._opening()):
+            keep_only(scores, opening)
+            return
         if self.owes_answer and (late or int(scores.argmax()) in closing):
             self.come_to_answer()
         if self._forced:
             keep_only(scores, self._forced[:1])
-        elif not late and (opening := self._opening()):
-            keep_only(scores, opening)
         else:
             scores[self._barred()] = -torch.inf
 
