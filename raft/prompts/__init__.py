@@ -12,7 +12,6 @@ from raft.prompts.answers import (
     passages_prompt,
     prompt_fingerprint,
     read_passages_prompt,
-    shown_texts,
 )
 from raft.prompts.form import (
     ANSWER,
@@ -93,5 +92,4 @@ __all__ = [
     "question_target",
     "read_passages_prompt",
     "reasoned_target",
-    "shown_texts",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import NamedTuple
 
 from raft.prompts.form import (
@@ -13,7 +12,6 @@ from raft.prompts.form import (
     ASKED,
     BEGIN_QUOTE,
     END_QUOTE,
-    PASSAGE_END,
     PASSAGES,
     READ,
     RECALL,
@@ -48,12 +46,13 @@ def passages_prompt(
 
     The compact style has one phrasing, whatever the variant.
     """
+    texts = tuple(passage.text for passage in passages)
     if style is PromptStyle.COMPACT:
-        return Prompt((), (template(READ), content(question), *numbered(passages)))
+        return Prompt((), (template(READ), content(question), *numbered(passages)), passages=texts)
     phrasing = PHRASINGS[variant]
     earlier = WORKED_WITH_PASSAGES if phrasing.worked else ()
     asked = _asked(phrasing, phrasing.with_passages, asked_about(question, passages), earlier)
-    return replace(asked, passages=tuple(passage.text for passage in passages)) if phrasing.marks else asked
+    return replace(asked, passages=texts) if phrasing.marks else asked
 
 
 def closed_book_prompt(question: str, style: PromptStyle, variant: PromptVariant = PromptVariant.QUOTE) -> Prompt:
@@ -108,7 +107,8 @@ def few_shot_prompt(
         for example in worked:
             shown = passages_prompt(example.question, example.passages, style).user
             before += [*shown, template("\n"), *example.target, template("\n\n")]
-        return Prompt((), (*before, *passages_prompt(question, passages, style).user))
+        asked = passages_prompt(question, passages, style)
+        return replace(asked, user=(*before, *asked.user))
     marks = PHRASINGS[variant].marks
     asked = passages_prompt(question, passages, style, variant if marks else PromptVariant.WORKED)
     turns = (
@@ -131,17 +131,6 @@ def read_passages_prompt(text: str) -> tuple[str, tuple[str, ...]] | None:
         passage, mark, rest = rest.partition(f"\n[{len(passages) + 2}] ")
         passages.append(passage if mark else passage.removesuffix("\n"))
     return question.removesuffix("\n"), tuple(passages)
-
-
-def shown_texts(prompt: Prompt) -> tuple[str, ...]:
-    """The texts of the passages that a compact prompt shows, in the order of their numbers; not of worked examples."""
-    begins = [place for place, segment in enumerate(prompt.user) if segment == template(READ)]
-    texts, begun = [], False
-    for before, segment in pairwise(prompt.user[max(begins, default=0) :]):
-        begun = begun or before == template("[1] ")
-        if begun and before.content and segment == PASSAGE_END:
-            texts.append(before.text)
-    return tuple(texts)
 
 
 def prompt_fingerprint(style: PromptStyle) -> str:

@@ -56,9 +56,10 @@ _GAP, _BREAK = template("\n\n"), template("\n")
 class Prompt:
     """What a model is shown: instruction (empty in the compact style) and message.
 
-    choices: the only answers to it. passages: the texts that its answer is to quote, in the order of their numbers.
-    earlier: turns before the message. begun: the first words of the reply, which the model goes on from. one_line:
-    whether the reply ends with its first line. listed: whether it is a list of questions.
+    choices: the only answers to it. passages: the texts that its answer is to quote, in the order of their numbers; in
+    the compact style also the one that a question is to be about. earlier: turns before the message. begun: the first
+    words of the reply, which the model goes on from. one_line: whether the reply ends with its first line. listed:
+    whether it is a list of questions.
     """
 
     system: tuple[Segment, ...]
@@ -122,7 +123,6 @@ class Showable(Protocol):
 
 
 PASSAGES, ASKED = "Passages:\n", "\nQuestion: "
-PASSAGE_END = _BREAK
 
 
 def numbered(passages: Sequence[Showable]) -> list[Segment]:
@@ -130,7 +130,7 @@ def numbered(passages: Sequence[Showable]) -> list[Segment]:
     shown: list[Segment] = []
     for number, passage in enumerate(passages, 1):
         title = (content(passage.title), template(": ")) if passage.title else ()
-        shown += [template(f"[{number}] "), *title, content(passage.text), PASSAGE_END]
+        shown += [template(f"[{number}] "), *title, content(passage.text), _BREAK]
     return shown
 
 

@@ -68,7 +68,7 @@ _JUDGE_INSTRUCTION = (
 def ask_prompt(passage: Showable, style: PromptStyle) -> Prompt:
     """Ask for one question, with its answer, about a passage."""
     if style is PromptStyle.COMPACT:
-        return Prompt((), (template(ASK), *numbered([passage])))
+        return Prompt((), (template(ASK), *numbered([passage])), passages=(passage.text,))
     return Prompt((template(_ASK_INSTRUCTION),), (template("Passage:\n"), *numbered([passage])))
 
 

@@ -21,7 +21,6 @@ from raft.prompts import (
     few_shot_prompt,
     passages_prompt,
     plain_target,
-    shown_texts,
 )
 from raft.types import Arm, Context, Prediction, Question
 
@@ -111,8 +110,7 @@ def test_worked_examples_stand_before_the_question_and_are_not_among_its_passage
     prompt, bare = few_shot_prompt(worked, "Q?", shown, style), passages_prompt("Q?", shown, style)
     assert prompt.text.endswith(bare.user[0].text + "".join(segment.text for segment in bare.user[1:]))
     assert prompt.text.index("pier 6") < prompt.text.index("<ANSWER>: x") < prompt.text.index("pier 7")
-    if style is PromptStyle.COMPACT:
-        assert shown_texts(prompt) == shown_texts(bare) == tuple(passage.text for passage in shown)
+    assert prompt.passages == bare.passages == tuple(passage.text for passage in shown)
 
 
 def test_an_equal_prompt_is_answered_once_whatever_arm_asks(harbour: Any, rule_models: Any, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from raft.models.local import load_model
 from raft.models.tokens import load_codec
 from raft.outputs import parse_answer
 from raft.progress import Advance
-from raft.prompts import Prompt, PromptStyle, joined, plain_target, shown_texts
+from raft.prompts import Prompt, PromptStyle, joined, plain_target
 from raft.recipe import DistractorMix, ExampleSettings, NoOracle
 from raft.text import contains_answer
 from raft.tune.encoding import encode_rows
@@ -132,7 +132,7 @@ def test_a_distractor_from_which_the_reader_answers_rightly_is_dropped_and_the_n
     after = next(row for row in rows(tmp_path / "out") if row["question_id"] == "q0")
     (other,) = (passage["text"] for passage in after["passages"] if not passage["oracle"])
     assert other != tempting
-    assert all(len(shown_texts(prompt)) == 1 for prompt in reader.asked)
+    assert all(len(prompt.passages) == 1 for prompt in reader.asked)
     assert any(ASKED[0][0] in prompt.text and other in prompt.text for prompt in reader.asked)
 
 

@@ -11,7 +11,7 @@ from raft.models.generator import Decoding, Generator
 from raft.models.loading import load_generator
 from raft.models.local import LocalGenerator, load_model
 from raft.outputs import parse_answer, parse_question
-from raft.prompts import BEGIN_QUOTE, CONTROL_TOKENS, ask_prompt, closed_book_prompt, passages_prompt, shown_texts
+from raft.prompts import BEGIN_QUOTE, CONTROL_TOKENS, ask_prompt, closed_book_prompt, passages_prompt
 from raft.text import locate
 from raft.types import ShownPassage
 
@@ -89,9 +89,9 @@ def test_an_answer_from_memory_begins_at_once(mini: Generator) -> None:
         assert written.text.startswith("<ANSWER>:")
 
 
-def test_the_texts_of_a_prompt_are_those_of_its_passages(mini: Generator) -> None:
-    assert list(shown_texts(passages_prompt("[1] ", shown(TEXTS), mini.style))) == TEXTS
-    assert shown_texts(closed_book_prompt("Who?", mini.style)) == ()
+def test_a_prompt_brings_the_texts_of_its_passages(mini: Generator) -> None:
+    assert list(passages_prompt("[1] ", shown(TEXTS), mini.style).passages) == TEXTS
+    assert closed_book_prompt("Who?", mini.style).passages == ()
 
 
 @pytest.mark.parametrize(("bias", "begins"), [(1e6, "<ANSWER>:"), (-1e6, "[")])

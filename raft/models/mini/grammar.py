@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from raft.models.generator import Decoding
 from raft.models.sampling import keep_only
-from raft.prompts import ANSWER, ASK, BEGIN_QUOTE, CONTROL_TOKENS, END_QUOTE, QUESTION, RECALL, Prompt, shown_texts
+from raft.prompts import ANSWER, ASK, BEGIN_QUOTE, CONTROL_TOKENS, END_QUOTE, QUESTION, RECALL, Prompt
 from raft.text import Source
 
 # More quotes than this, or answers longer than this, are loops.
@@ -238,7 +238,7 @@ class Grammar:
 
         spare: tokens of room beyond what is usual: whoever gives more wants longer answers, such as calls of an API.
         """
-        passages = [self._words(text) for text in shown_texts(prompt)]
+        passages = [self._words(text) for text in prompt.passages]
         recalls = self._recalls_quotes and prompt.user[0].text == RECALL
         asks = prompt.user[0].text == ASK
         longest = _LONGEST_ANSWER + (0 if asks else max(0, spare))

@@ -14,7 +14,7 @@ from raft.errors import ModelError
 from raft.models.generator import Decoding, Generation
 from raft.models.mini.modeling import MiniForCausalLM
 from raft.models.mini.span_reading import Bounds, Pair, Reading, Span, best_reading, pairs_of
-from raft.prompts import READ, REFUSAL, CitedQuote, Prompt, joined, plain_target, reasoned_target, shown_texts
+from raft.prompts import READ, REFUSAL, CitedQuote, Prompt, Segment, joined, plain_target, reasoned_target
 from raft.text import Source
 
 # Padded tokens read at once.
@@ -63,9 +63,7 @@ class Pointing:
 
     def reads(self, prompt: Prompt) -> bool:
         """Whether a prompt shows passages to answer from."""
-        return any(segment.text == READ and not segment.content for segment in prompt.user) and bool(
-            shown_texts(prompt)
-        )
+        return bool(prompt.passages) and any(segment == Segment(READ, content=False) for segment in prompt.user)
 
     def longest_read(self, ids: Sequence[int]) -> int:
         """Tokens of a prompt that are read at once: of the question with the longest of its passages."""
@@ -76,7 +74,7 @@ class Pointing:
         """One answer a prompt. encoded: their token ids. room: tokens that an answer with its quote may have."""
         began = time.perf_counter()
         rows = [
-            _Row(pairs_of(ids, self._form), [self._words(text) for text in shown_texts(prompt)])
+            _Row(pairs_of(ids, self._form), [self._words(text) for text in prompt.passages])
             for prompt, ids in zip(prompts, encoded, strict=True)
         ]
         readings = self._read(self._rough, rows, room)
