@@ -136,8 +136,7 @@ def evaluate(
     shown = Shown(found, _oracles(plan, pools), worked)
     subjects = _subjects(plan, index, shown.oracles)
     probes = surface(subjects, index.passages, max(2, plan.answer.top_k), Random(seed))
-    notes = out.absolute().with_name(f".{out.name}.journal.jsonl")
-    with Journal(notes, durable=plan.is_paid, sync_seconds=1.0) as journal:
+    with Journal(Journal.beside(out), durable=plan.is_paid, sync_seconds=1.0) as journal:
         asking = _Asking(Models(journal, loaders.load), progress)
         predictions, tried = _predict(plan, shown, probes, asking)
         plan, predictions = _without(tried.held_back, plan, predictions, progress)

@@ -292,7 +292,7 @@ def test_answers_that_were_given_before_a_kill_are_not_asked_for_again(
         [sys.executable, "-c", CHILD, here, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert child.returncode == -signal.SIGKILL, child.stderr
-    lines = (tmp_path / ".evaluation.journal.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (tmp_path / ".evaluation.journal").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 5
     monkeypatch.setattr("raft.answering.journaled._CHUNK", 5)
     prompts: list[str] = []

@@ -214,7 +214,7 @@ def test_a_killed_trial_goes_on_and_ends_with_the_same_bytes(
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert child.returncode == -signal.SIGKILL, child.stderr
-    assert [path.name for path in (tmp_path / "killed").iterdir()] == [".prompts.journal.jsonl"]
+    assert [path.name for path in (tmp_path / "killed").iterdir()] == [".prompts.journal"]
     monkeypatch.setattr("raft.answering.journaled._CHUNK", 3)
     left = ChatModel(SHORT)
     chosen(world, trial, left, tmp_path / "killed" / "prompts")

@@ -109,7 +109,7 @@ def test_a_killed_evaluation_goes_on_and_ends_with_the_same_bytes(
 def test_wherever_the_journal_is_cut_the_bytes_are_the_same(world: Any, tmp_path: Path, finish: Any) -> None:
     whole, _ = finish(tmp_path / "whole" / "evaluation")
     out = killed(tmp_path, 0)
-    journal = out.with_name(".evaluation.journal.jsonl")
+    journal = out.with_name(".evaluation.journal")
     said = journal.read_bytes()
     for cut in range(0, len(said), len(said) // 7):
         journal.write_bytes(said[:cut])
@@ -131,7 +131,7 @@ def test_answers_to_other_prompts_or_by_other_weights_are_not_taken(
 
 
 def test_two_evaluations_at_once_into_one_folder_are_refused(world: Any, tmp_path: Path, finish: Any) -> None:
-    with Journal(tmp_path / ".evaluation.journal.jsonl") as journal:
+    with Journal(tmp_path / ".evaluation.journal") as journal:
         journal.add({"k": 1})
         with pytest.raises(ArtifactError, match="in use by another process"):
             finish(tmp_path / "evaluation")

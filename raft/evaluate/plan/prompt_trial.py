@@ -91,8 +91,7 @@ def choose_prompt(
         raise InputError(f"{public_name(trial.base_model)} knows one prompt only: there is nothing to choose")
     questions, ledger = _validation(trial.examples / "validation.jsonl", trial.seed)
     said: dict[PromptVariant, list[Prediction]] = {}
-    notes = out.absolute().with_name(f".{out.name}.journal.jsonl")
-    with Journal(notes, durable=is_endpoint(trial.base_model), sync_seconds=1.0) as journal:
+    with Journal(Journal.beside(out), durable=is_endpoint(trial.base_model), sync_seconds=1.0) as journal:
         if questions:
             cases = _cases(trial, questions, progress, loaders)
             with progress.task(f"Load {trial.base_model}", 1) as advance:
