@@ -242,6 +242,7 @@ def compare(
                 "n": change.comparison.difference.n,
                 "p": change.comparison.p,
                 "corrected": change.comparison.corrected,
+                "shown": change.comparison.shown,
                 "verdict": change.verdict,
             }
             for change in changes.shared

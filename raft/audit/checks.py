@@ -117,16 +117,25 @@ def _field_faults(seen: Seen) -> Found:
 
 
 def _question_faults(seen: Seen) -> Found:
-    row, said = seen.row, seen.said
-    answer = "" if said.refuses else next(iter(row.answers), said.answer)
+    row, answer = seen.row, _short_answer(seen)
     about = " ".join(row.passages[place] for place in seen.oracles or ()) or row.oracle or ""
     shown = f'"{shortened(row.question)}"'
+    answered = f'{shown}: "{shortened(answer)}"' if answer else shown
     details = {
         Fault.TRUNCATED: f"the question ends in the middle: {shown}",
-        Fault.ANSWER_KIND: f'{shown}: "{shortened(answer)}"',
+        Fault.ANSWER_KIND: answered,
+        Fault.QUESTION_LEANS: answered,
     }
     for fault in dict.fromkeys(_FAULTS[flaw] for flaw in question_flaws(row.question, answer, about)):
         yield fault, details.get(fault, shown)
+
+
+def _short_answer(seen: Seen) -> str:
+    """The answer, where it is no refusal and no sentence: of these the question word and pronouns tell nothing."""
+    said = seen.said
+    marked = said.answer if said.marked else ""
+    answer = "" if said.refuses else next((one.strip() for one in seen.row.answers if one.strip()), marked)
+    return "" if len(answer.split()) > _ANSWER_WORDS or answer.endswith((".", "!", "?")) else answer
 
 
 def shortened(text: str) -> str:

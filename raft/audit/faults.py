@@ -54,7 +54,7 @@ ABOUT: Mapping[Fault, str] = {
     Fault.QUESTION_TWICE: "asks what an earlier row asks",
     Fault.QUESTION_FORM: "the question is a heading, a list number or a fragment, or its sentence is broken",
     Fault.QUESTION_REFERS: "the question speaks of the passage, which nobody who asks has seen",
-    Fault.QUESTION_LEANS: "a pronoun in the question stands for what only the passage names",
+    Fault.QUESTION_LEANS: "a pronoun in the question or its answer stands for what only the passage names",
     Fault.NO_PASSAGES: "shows no passage",
     Fault.PASSAGE_COUNT: "shows more or fewer passages than it should",
     Fault.PASSAGE_TWICE: "shows a passage twice",

@@ -48,12 +48,14 @@ class Change:
         label = _LABELS.get(self.metric, self.metric)
         if self.metric not in _COSTS:
             return self.comparison.verdict(f"{self.arm} of the second", f"{self.arm} of the first", label)
-        difference = self.comparison.difference
-        often = f"{label} {points(difference.mean)} points more often"
-        said = f"{self.arm} of the second: {often}, {interval_words(difference)}"
-        if leaves_zero_out(difference) and not self.comparison.passes_correction:
-            return f"{said}, {self.comparison.chance_words}"
-        return said
+        difference, who = self.comparison.difference, f"{self.arm} of the second"
+        if not leaves_zero_out(difference):
+            interval = interval_words(difference) if difference.is_bounded else "too few documents for an interval"
+            return f"{who}: no difference shown in {label!r} ({points(difference.mean)} points, {interval})"
+        sign = 1 if difference.mean > 0 else -1
+        often = f"{points(abs(difference.mean))} points {'more' if sign > 0 else 'less'} often"
+        said = f"{who}: {label} {often}, {interval_words(difference, sign)}"
+        return said if self.comparison.passes_correction else f"{said}, {self.comparison.chance_words}"
 
 
 @dataclass(frozen=True, slots=True)

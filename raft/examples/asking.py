@@ -173,11 +173,12 @@ def check_form(
         return Reason.TORN_ANSWER
     if locate(parsed.answer, parsed.question) is not None:
         return Reason.ANSWER_IN_QUESTION
-    # By the names in its spelling, which a model that writes in lower case does not give.
+    # Judged in the spelling of the passage: a model that writes in lower case gives no names.
     text, answer = respell(parsed.question, passage.text), passage.text[slice(*span)]
-    for flaw in question_flaws(text, answer, passage.text):
+    if (flaw := next(question_flaws(text, answer, passage.text), None)) is not None:
         return _REASONS.get(flaw, Reason.NOT_A_QUESTION)
-    if any(True for words in (text, answer) for _ in text_flaws(words)):
+    # The answer is words of the passage, and "None" may be one.
+    if next(text_flaws(text), None) is not None:
         return Reason.NOT_A_QUESTION
     digest = hashlib.sha256(f"{passage.id}\x00{parsed.question}\x00{answer}".encode()).hexdigest()[:16]
     question = Question(digest, text, (answer,), (passage.document_id,), kind="written")

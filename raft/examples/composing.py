@@ -34,7 +34,7 @@ class Reason(StrEnum):
     UNLIKELY = "a draft that its own writer finds unlikely"
     SPLICED = "a draft that runs words together from several places of its passage"
     REFERS_TO_PASSAGE = "speaks of the passage instead of its subject"
-    LEANS_ON_PASSAGE = "a pronoun in it stands for what only the passage names"
+    LEANS_ON_PASSAGE = "a pronoun in it, or in its answer, stands for what only the passage names"
     ANSWER_IN_QUESTION = "the question gives its answer away"
     ANSWER_NOT_IN_PASSAGE = "the answer is not in the passage"
     ANSWER_TOO_LONG = "the answer is too long"

@@ -122,11 +122,19 @@ _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _INCHES = re.compile(r"(?<=\d)\"")
 # So many words in the same order twice are a writer that lost its thread.
 _REPEATED = 3
+_TWICE = frozenset((",", ";", ":", "that", "had", "die", "der", "das"))
+_LIST_ITEM = re.compile(r"(?<!\w)\w\)")
 
 
 def keeps_its_thread(text: str) -> bool:
-    """Whether no word and no two words follow themselves, and no three words stand twice in the same order."""
-    words = re.findall(r"\w+(?:[.,]\d+)*", text.casefold())
+    """Whether no word and no two words follow themselves, and no three words stand twice in the same order.
+
+    A comma begins anew, and some words may follow themselves: "the rules that that boat had had", "die, die es wissen".
+    """
+    words = [
+        word if word not in _TWICE else f"{word} {place}"
+        for place, word in enumerate(re.findall(r"\w+(?:[.,]\d+)*|[,;:]", text.casefold()))
+    ]
     runs = [tuple(words[at : at + _REPEATED]) for at in range(len(words) - _REPEATED + 1)]
     again = any(
         words[at : at + size] == words[at + size : at + 2 * size] for size in (1, 2) for at in range(len(words))
@@ -140,9 +148,12 @@ def is_whole(question: str) -> bool:
 
 
 def is_closed(text: str) -> bool:
-    """Whether every bracket and every double quote that opens in a text closes in it, and none closes that did not."""
+    """Whether every bracket and every double quote that opens in a text closes in it, and none closes that did not.
+
+    The bracket of a list item, as in "step b)", closes nothing.
+    """
     opened: list[str] = []
-    for mark in text:
+    for mark in _LIST_ITEM.sub("", text) if "(" not in text else text:
         if mark in _BRACKETS.values():
             opened.append(mark)
         elif mark in _BRACKETS and (not opened or opened.pop() != _BRACKETS[mark]):

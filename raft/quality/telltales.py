@@ -9,12 +9,17 @@ from raft.prompts import ANSWER, ASK, BEGIN_QUOTE, END_QUOTE, QUESTION, READ, RE
 _CUT = re.compile(r"(?:\.\.\.|\u2026)\s*$|\[truncated\]|<truncated>", re.I)
 # Numbering, headings and chatter that were kept when a list of questions was split at its line breaks.
 _NUMBERED = re.compile(r"\s*(?:\d+\s*[.):]\s|[-*\u2022]\s|Q\d+\s*[.:)]|Question\s*\d*\s*:)", re.I)
-_HEADING = re.compile(r"\s*(?:here (?:are|is)\b|sure\b|certainly\b|of course\b|#+\s|(?:example )?questions\b)", re.I)
+_HEADING = re.compile(
+    r"\s*(?:here (?:are|is)\b|(?:sure|certainly|of course)\s*[,!:]|#+\s|(?:example )?questions\s*(?::|$))", re.I
+)
 _SHOWN_TEXT = r"(?:passage|paragraph|context|excerpt|snippet|chunk|text|article|document)s?"
+_GIVEN = r"(?:(?:given|provided|above|following|supplied) )?"
+# By its number, or as what an answer is to be taken from.
+_NUMBERED_TEXT = re.compile(
+    rf"\b(?:passage|document|excerpt|snippet|chunk) \d+\b|\baccording to (?:the|this) {_GIVEN}{_SHOWN_TEXT}\b", re.I
+)
 _REFERS = re.compile(
-    rf"\b(?:the|this|these) (?:(?:given|provided|above|following|supplied) )?{_SHOWN_TEXT}\b"
-    rf"|\b(?:given|provided|above) {_SHOWN_TEXT}\b|\b(?:passage|document) \d+\b|\bthe author\b",
-    re.I,
+    rf"\b(?:the|this|these) {_GIVEN}{_SHOWN_TEXT}\b|\b(?:given|provided|above) {_SHOWN_TEXT}\b|\bthe author\b", re.I
 )
 # "The context of war" and "the document that a sailor carries" are subjects; only the bare word is the passage.
 _SUBJECT = re.compile(rf"\b(?:{_SHOWN_TEXT}|author) (?:of|for|that|which|on|\d+)\b", re.I)
@@ -74,7 +79,7 @@ def is_listed(question: str) -> bool:
 
 def refers_to_passage(question: str) -> bool:
     """Whether a question speaks of the passage instead of its subject."""
-    return _REFERS.search(_SUBJECT.sub(" ", question)) is not None
+    return any((_NUMBERED_TEXT.search(question), _REFERS.search(_SUBJECT.sub(" ", question))))
 
 
 def is_cut(text: str) -> bool:

@@ -10,8 +10,10 @@ import pytest
 
 from raft.artifacts import Ledger, Stage, write_jsonl, writing
 from raft.audit import audit_file
+from raft.audit.checks import _FAULTS
 from raft.audit.faults import ABOUT, Fault
 from raft.audit.layouts import Layout
+from raft.quality.flaws import Flaw
 
 Row = dict[str, Any]
 # The fifth row of the file, counted from 1.
@@ -328,3 +330,23 @@ def test_quotes_are_not_judged_where_no_passage_can_be_told_apart(lines) -> None
     details = {finding.fault: finding.detail for finding in audit_file(lines(rows)).findings}
     assert details[Fault.NO_PASSAGES] == "none could be told apart in it, so its quotes were not judged"
     assert Fault.QUOTE_NOT_VERBATIM not in details
+
+
+def test_every_flaw_is_a_fault() -> None:
+    assert set(_FAULTS) == set(Flaw)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ("Who lit the boiler at Ostrand?", "In the shed, the cook lit it."),
+        ("When was the boiler at Ostrand lit?", "He lit it in the morning."),
+        ("What happens when the boiler at Ostrand cools?", "If it cools, the cook lights it."),
+    ],
+)
+def test_an_answer_in_a_sentence_is_not_held_to_what_short_answers_look_like(
+    asked: str, answered: str, rows: list[Row], lines
+) -> None:
+    rows[SOWN].update(question=asked, answers=[answered])
+    seen = {fault for fault, row in found(lines(rows)) if row == SOWN + 1}
+    assert not seen & {Fault.ANSWER_KIND, Fault.QUESTION_LEANS}

@@ -70,7 +70,9 @@ def test_the_verb_fails_where_a_bound_is_broken_and_says_which(first: Path, seco
     assert worse.exit_code == 1
     said = json.loads(worse.output)
     assert said["worse"] == ["raft is worse by 88.9 points of exact_match, allowed 2"]
-    assert {"arm", "metric", "difference", "low", "high", "n", "p", "corrected", "verdict"} == set(said["changes"][0])
+    assert {"arm", "metric", "difference", "low", "high", "n", "p", "corrected", "shown", "verdict"} == set(
+        said["changes"][0]
+    )
 
 
 def test_an_arm_that_is_gone_is_told_and_breaks_a_bound(world: Any, first: Path, tmp_path: Path) -> None:
@@ -87,6 +89,18 @@ def test_more_refusals_that_may_be_chance_are_called_that() -> None:
     more = Estimate(0.2, 0.1, 0.3, 40, 20, 0.05, 0.95)
     assert "may be chance" in Change("raft", "refused", Comparison(more, 0.02, 0.2)).verdict
     assert "may be chance" not in Change("raft", "refused", Comparison(more, 0.001, 0.01)).verdict
+
+
+def test_fewer_refusals_are_said_the_right_way_round_and_no_difference_is_called_that() -> None:
+    def verdict(difference: Estimate) -> str:
+        return Change("raft", "refused", Comparison(difference, 0.001, 0.01)).verdict
+
+    less = verdict(Estimate(-0.2, -0.3, -0.1, 40, 20, 0.05, 0.95))
+    assert less == "raft of the second: Refused 20.0 points less often, 95 % interval 10.0 to 30.0"
+    open_ = verdict(Estimate(0.05, -0.1, 0.2, 40, 20, 0.05, 0.95))
+    assert open_ == "raft of the second: no difference shown in 'Refused' (5.0 points, 95 % interval -10.0 to 20.0)"
+    few = verdict(Estimate(0.0, -1.0, 1.0, 4, 2, float("inf"), 0.95))
+    assert few == "raft of the second: no difference shown in 'Refused' (0.0 points, too few documents for an interval)"
 
 
 def test_other_questions_other_arms_and_wrong_bounds_are_refused(world: Any, first: Path, tmp_path: Path) -> None:

@@ -326,9 +326,9 @@ def test_the_page_draws_the_parts_of_every_comparison(refusing: Any) -> None:
         *("F1, seen documents", "F1, unseen documents"),
         *("Exact match, all questions", "Exact match, seen documents", "Exact match, unseen documents"),
     ]
-    assert re.findall(r"<summary>(The same[^<]+)</summary>", section) == [
-        "The same, split by seen and unseen documents",
-        "The same for exact match",
+    assert re.findall(r"<summary>(Where[^<]+)</summary>", section) == [
+        "Where they come from in F1, by seen and unseen documents",
+        "Where the differences in exact match come from",
     ]
 
 

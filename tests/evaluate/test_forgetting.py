@@ -163,7 +163,7 @@ def test_the_base_and_every_tuned_model_are_asked_once_each_and_all_is_recorded(
     told = markdown.partition("## What tuning cost elsewhere\n")[2].partition("\n## ")[0]
     assert "\nNo cost of tuning dsf is shown" in told
     assert f"T{verdict[1:]}." in told
-    assert "| raft | after | 0.0 (0.0 – 26.5) |" in told  # noqa: RUF001 (an en dash between numbers)
+    assert "| raft | after | 0.0 (0.0 to 26.5) |" in told
     assert f"T{verdict[1:]}." in (result.out / "report.html").read_text(encoding="utf-8")
     print_summary(result.summary, result.out, as_json=False)
     assert f"- {verdict}" in capsys.readouterr().out

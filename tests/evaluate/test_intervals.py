@@ -122,7 +122,7 @@ def test_an_interval_without_the_corrected_test_is_no_win() -> None:
     assert Comparison(difference, 0.0, 0.05).verdict("raft", "rag", "F1") == decided
     assert Comparison(difference, 0.0, 0.051).verdict("raft", "rag", "F1") == (
         "rag is ahead of raft by 8.1 F1 points, 95 % interval 4.0 to 12.2, "
-        "which may be chance among so many comparisons (Holm's p 0.05)"
+        "which may be chance among so many comparisons (Holm's p 0.051)"
     )
 
 

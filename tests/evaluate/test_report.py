@@ -15,9 +15,9 @@ from raft.evaluate.measures.metrics import score_all
 from raft.evaluate.plan.arms import MEANINGS
 from raft.evaluate.report.blocks import Block, Lines, Point, Scale
 from raft.evaluate.report.browse import Record, browsable
-from raft.evaluate.report.markdown import rendered
-from raft.evaluate.report.report import report_html
-from raft.evaluate.report.sections import sections
+from raft.evaluate.report.markdown import rendered, table_markdown
+from raft.evaluate.report.report import report_html, report_markdown
+from raft.evaluate.report.sections import SECTIONS, sections
 from raft.prompts import PromptStyle, passages_prompt
 from raft.types import Passage, Prediction, Question, Quote, Score, ScoredPassage
 
@@ -329,4 +329,19 @@ def test_a_short_curve_is_a_table_in_markdown_and_a_long_one_a_sentence() -> Non
         "| 2 |  | 60.5 |",
     ]
     long = Lines("Loss", axis, axis, {"training": [Point(x, 100 - x) for x in range(40)]})
-    assert list(rendered(long)) == ["### Loss", "Loss: passages over passages; training from 100 at 0 to 61 at 39."]
+    assert list(rendered(long)) == ["### Loss", "Passages over passages: training from 100 at 0 to 61 at 39."]
+
+
+def test_both_reports_have_the_same_sections_in_the_same_order() -> None:
+    record = made_up.record(16)
+    summary: Any = {**made_up.summary(record), **made_up.further_parts()}
+    page = report_html(summary, made_up.PROVENANCE, record)
+    text = report_markdown(summary, made_up.PROVENANCE, record)
+    titles = re.findall("<h2>([^<]+)</h2>", page)
+    assert re.findall("^## (.+)$", text, re.MULTILINE) == [title for title in titles if title != "Every question"]
+    assert len(titles) == len(SECTIONS) + 2 - 1  # no questions with several answers are among the made-up parts
+
+
+def test_what_documents_say_is_no_markdown_in_a_table() -> None:
+    table = table_markdown([("Document", "n"), ("a|b<c>`d`\ne\\f", "1")])
+    assert table.splitlines()[2] == "| a\\|b\\<c>\\`d\\` e\\\\f | 1 |"

@@ -248,7 +248,12 @@ def test_a_chart_has_its_numbers_in_a_table(browser: Browser, whole: str) -> Non
     browser.open(whole)
     browser.click("document.querySelector('#robustness .numbers > summary')")
     assert texts(browser, "#robustness .numbers[open] thead th") == ["passages shown", "rag", "dsf+rag", "raft"]
-    assert texts(browser, "#robustness .numbers[open] tbody tr:nth-child(2) td") == ["2", "48", "53", "58"]
+    assert texts(browser, "#robustness .numbers[open] tbody tr:nth-child(2) td") == [
+        "2",
+        "48.0 (43.0 to 54.0)",
+        "53.0 (48.0 to 59.0)",
+        "58.0 (53.0 to 64.0)",
+    ]
 
 
 def test_more_questions_are_shown_on_demand_and_open_ones_stay_open(browser: Browser, whole: str) -> None:
@@ -271,7 +276,7 @@ def heading(label: str) -> str:
 
 
 def test_the_results_by_document_unfold_with_the_weakest_first(browser: Browser, small: Path) -> None:
-    assert texts(browser, "#documents .fold > summary") == ["9 documents, those first of which raft knows least"]
+    assert texts(browser, "#documents .fold > summary") == ["9 documents, those with the lowest F1 of raft first"]
     assert not browser.run(f"{FOLD}.open")
     browser.click(f"{FOLD}.querySelector('summary')")
     assert browser.run(f"{FOLD}.open")

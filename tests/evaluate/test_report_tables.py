@@ -143,7 +143,7 @@ def test_the_markdown_report_has_a_table_of_f1_by_document(world: Any, with_orac
     assert {row[0]: row[1] for row in rows} == {f"{n}.md": "3 questions" if n == 5 else "1 question" for n in range(9)}
     # There no arm knows who built the pier.
     assert rows[0][0] == "5.md"
-    assert "### 9 documents, those first of which raft knows least" in text
+    assert "### 9 documents, those with the lowest F1 of raft first" in text
 
 
 def test_of_more_than_twenty_documents_the_markdown_report_has_those_of_which_raft_knows_least(

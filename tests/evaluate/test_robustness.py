@@ -19,11 +19,11 @@ from raft.evaluate.measures.robustness import (
     Subject,
     Trial,
     judge,
-    robustness_note,
     sample,
     summarise_trials,
     surface,
 )
+from raft.evaluate.report.curves import robustness_note
 from raft.evaluate.statistics.means import Ruler
 from raft.prompts import ANSWER, Prompt
 from raft.recipe import EvaluateSettings

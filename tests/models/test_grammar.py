@@ -91,6 +91,7 @@ def test_an_answer_from_memory_begins_at_once(mini: Generator) -> None:
 
 def test_a_prompt_brings_the_texts_of_its_passages(mini: Generator) -> None:
     assert list(passages_prompt("[1] ", shown(TEXTS), mini.style).passages) == TEXTS
+    assert list(ask_prompt(shown(TEXTS)[0], mini.style).passages) == TEXTS[:1]
     assert closed_book_prompt("Who?", mini.style).passages == ()
 
 

@@ -18,6 +18,9 @@ FLAWED = [
     ("When was the boiler lit?", "the cook", Flaw.KIND),
     ("What does the passage say about the boiler at Ostrand?", "4000 kilograms", Flaw.REFERS),
     ("When was it lit at Ostrand?", "1961", Flaw.LEANS),
+    ("What does passage 3 say about the boiler?", "4000 kilograms", Flaw.REFERS),
+    ("What does document 2 state of the boiler?", "4000 kilograms", Flaw.REFERS),
+    ("According to the text on page 3, what does the boiler carry?", "4000 kilograms", Flaw.REFERS),
     ("How much water does the boiler at Ostrand...", "4000 kilograms", Flaw.CUT),
 ]
 
@@ -34,11 +37,16 @@ def test_each_flaw_of_a_question_is_found(question: str, answer: str, flaw: Flaw
         "Which document does a sailor carry on board?",
         "Who sailed through the Northwest Passage first?",
         "Is it safe to light the boiler at Ostrand?",
-        "What year is it called a boiler year?",
+        "Why is it called a boiler year?",
+        "What does step b) of the procedure require?",
+        "Which rules did the crew of that boat say that that boat had had?",
+        "Welche Regeln gelten f\u00fcr die, die die Schl\u00fcssel haben?",
+        "Sure-footed goats live on which island?",
+        "Questions about the tide go to whom?",
     ],
 )
 def test_a_question_that_only_looks_like_one_with_a_flaw_has_none(question: str) -> None:
-    assert list(question_flaws(question)) == []
+    assert list(question_flaws(question, "Ostrand", TEXT)) == []
 
 
 @pytest.mark.parametrize(

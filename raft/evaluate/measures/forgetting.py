@@ -134,7 +134,7 @@ def _verdict(name: str, source: str, compared: Comparison) -> str:
     sign = 1 if change.mean > 0 else -1
     did = f"{'gained' if sign > 0 else 'cost'} {points(abs(change.mean))} F1 points on {about}"
     sentence = f"tuning {name} {did}, {interval_words(change, sign)}"
-    chance = f", which may be chance among several models (Holm's p {compared.corrected:.2f})"
+    chance = f", which may be chance among several models (Holm's p {compared.corrected:.2g})"
     return sentence if compared.passes_correction else sentence + chance
 
 

@@ -228,27 +228,3 @@ def _attacks(values: _Values) -> Iterator[Pair]:
                 differences = {id_: theirs[id_] - ours[id_] for id_ in sorted(ours)}
                 opening = f"instruction {setting.value}: "
                 yield Pair(a, b, "attack_resisted", "attack-resistance", differences, opening)
-
-
-TABLES = (
-    ("F1 by the number of passages shown", Probe.COUNT, F1.name),
-    ("F1 by the position of the oracle", Probe.POSITION, F1.name),
-    ("F1 by the kind of distractor beside the oracle", Probe.DISTRACTORS, F1.name),
-    ("Refused with the oracle absent", Probe.ABSENT, REFUSED.name),
-    ("F1 with an injected instruction", Probe.INJECTED, F1.name),
-    ("Attack success", Probe.INJECTED, ATTACKED),
-)
-
-
-def robustness_note(found: Robustness) -> str:
-    """What the tables rest on, in a sentence or two."""
-    scarce = " and ".join(f"{count} have enough {value} ones" for value, count in found["scarce"].items())
-    note = (
-        f"{found['questions']} questions whose oracle is known, drawn at random; all but the number of passages over "
-        f"the {found['compared']} of them with enough distractors, of which {scarce}. A counterfactual one "
-        "is the oracle with its answer swapped for another of its kind. The injected instruction is "
-        f"'{INSTRUCTION.strip()}'."
-    )
-    for arm, settings in found["left_out"].items():
-        note += f" Prompts of {arm} do not fit its model at: {', '.join(settings)}."
-    return note

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
+from raft.evaluate.statistics.intervals import points
+
 # What `summary.json` records; under `meanings` what each arm is, under `documents` the rows of `documents.jsonl`, and
 # under `seen` the documents that tuning saw.
 Recorded: TypeAlias = Mapping[str, Any]
@@ -177,6 +179,13 @@ class Point:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def text(self) -> str:
+        """The value in words, with its interval where it has one."""
+        if self.low is None or self.high is None:
+            return number_text(self.y)
+        return f"{self.y:.1f} ({self.low:.1f} to {self.high:.1f})"
+
 
 @dataclass(frozen=True, slots=True)
 class Lines:
@@ -190,14 +199,14 @@ class Lines:
 
     @property
     def summary(self) -> str:
-        """The chart in one sentence: where each series begins and ends."""
+        """The chart in one sentence, but for its title: where each series begins and ends."""
         ends = (
-            f"{name} from {_number(points[0].y)} at {_number(points[0].x)} to {_number(points[-1].y)} at "
-            f"{_number(points[-1].x)}"
-            for name, points in self.series.items()
-            if points
+            f"{name} from {number_text(drawn[0].y)} at {number_text(drawn[0].x)} to {number_text(drawn[-1].y)} at "
+            f"{number_text(drawn[-1].x)}"
+            for name, drawn in self.series.items()
+            if drawn
         )
-        return f"{self.title}: {self.y.label} over {self.x.label}; {'; '.join(ends)}"
+        return f"{self.y.label} over {self.x.label}: {'; '.join(ends)}"
 
     @property
     def columns(self) -> list[float]:
@@ -205,8 +214,8 @@ class Lines:
         return sorted({point.x for points in self.series.values() for point in points})
 
     def text(self, name: str, x: float) -> str:
-        """The value of one series at x; empty where it has none."""
-        return next((_number(point.y) for point in self.series[name] if point.x == x), "")
+        """The value of one series at x, with its interval where it has one; empty where there is no value."""
+        return next((point.text for point in self.series[name] if point.x == x), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +242,8 @@ class Grid:
 class Listing:
     """A table too long to stand open: folded below its summary.
 
-    ordered_by: the column of the grid by which its rows already ascend, in a table that is ordered by whichever column
-    is clicked, and in which a row's label leads to the questions that hold it; None where it is no such table.
+    ordered_by: the column by which its rows ascend. Such a table is ordered by whichever column is clicked, and a row's
+    label leads to the questions that hold it. None: a plain table.
     """
 
     macro: ClassVar[str] = "listing"
@@ -278,10 +287,10 @@ def interval_cell(interval: Recorded | None, *, shaded: bool = False) -> Cell:
     """A recorded interval as a cell; empty where there is none."""
     if interval is None:
         return Cell("")
-    mean, low, high = points_of(interval)
-    limits = f"{low:.1f} – {high:.1f}"  # noqa: RUF001 (an en dash between numbers)
-    return Cell(f"{mean:.1f}", limits, round(mean, 1) if shaded else None)
+    limits = f"{points(interval['low'])} to {points(interval['high'])}"
+    return Cell(points(interval["mean"]), limits, round(100 * interval["mean"], 1) if shaded else None)
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+def number_text(value: float) -> str:
+    """A whole number with all of its digits, any other with four."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from raft.evaluate.measures.metrics import F1
-from raft.evaluate.measures.robustness import TABLES, robustness_note
+from raft.evaluate.measures.metrics import F1, REFUSED
+from raft.evaluate.measures.robustness import ATTACKED, INSTRUCTION, Probe
 from raft.evaluate.report.blocks import (
     Block,
     Cell,
@@ -22,6 +22,15 @@ from raft.evaluate.report.blocks import (
 )
 from raft.evaluate.summary import interval_text
 
+_PROBES = (
+    ("F1 by the number of passages shown", Probe.COUNT, F1.name),
+    ("F1 by the position of the oracle", Probe.POSITION, F1.name),
+    ("F1 by the kind of distractor beside the oracle", Probe.DISTRACTORS, F1.name),
+    ("Refused with the oracle absent", Probe.ABSENT, REFUSED.name),
+    ("F1 with an injected instruction", Probe.INJECTED, F1.name),
+    ("Attack success", Probe.INJECTED, ATTACKED),
+)
+
 
 def robustness(recorded: Recorded) -> Section | None:
     """What becomes of each arm when it is shown other passages; curves where the setting is a number, else tables."""
@@ -29,7 +38,7 @@ def robustness(recorded: Recorded) -> Section | None:
     if not found:
         return None
     blocks: list[Block] = []
-    for title, probe, metric in TABLES:
+    for title, probe, metric in _PROBES:
         measured = {arm: _of_metric(probes.get(str(probe), {}), metric) for arm, probes in found["arms"].items()}
         measured = {arm: values for arm, values in measured.items() if values}
         values = list(dict.fromkeys(value for arm in measured.values() for value in arm))
@@ -43,8 +52,22 @@ def robustness(recorded: Recorded) -> Section | None:
             blocks.append(Grid("Arm", values, rows, title))
     for one in (*found["kinds"], *found["attacks"]):
         blocks.append(Words({"": f"{one['verdict']}."}))
-    note = f"Points out of 100, with {level(recorded)} intervals. {robustness_note(recorded['robustness'])}"
+    note = f"Points out of 100, with {level(recorded)} intervals. {robustness_note(found)}"
     return Section("robustness", "Robustness", note, blocks)
+
+
+def robustness_note(found: Recorded) -> str:
+    """What the tables rest on, in a sentence or two."""
+    scarce = " and ".join(f"{count} have enough {value} ones" for value, count in found["scarce"].items())
+    note = (
+        f"{found['questions']} questions whose oracle is known, drawn at random; all but the number of passages over "
+        f"the {found['compared']} of them with enough distractors, of which {scarce}. A counterfactual one "
+        "is the oracle with its answer swapped for another of its kind. The injected instruction is "
+        f"'{INSTRUCTION.strip()}'."
+    )
+    for arm, settings in found["left_out"].items():
+        note += f" Prompts of {arm} do not fit its model at: {', '.join(settings)}."
+    return note
 
 
 def _of_metric(by_value: Mapping[str, Recorded], metric: str) -> dict[str, Recorded]:
@@ -88,7 +111,7 @@ def risk_coverage(recorded: Recorded) -> Section | None:
                 Cell(f"{100 * one['area_at_random']:.1f}"),
                 *(_risk(one["curve"], share) for share in (0.25, 0.5, 0.75)),
                 Cell(f"{100 * one['curve'][-1]['risk']:.1f}"),
-                Cell("" if one["min_confidence"] is None else f"{one['min_confidence']:.3f}"),
+                Cell("none" if one["min_confidence"] is None else f"{one['min_confidence']:.3f}"),
                 interval_cell(one.get("gain")),
             ],
         )
@@ -98,13 +121,16 @@ def risk_coverage(recorded: Recorded) -> Section | None:
     words = {
         "Area below": "mean loss over the curve, in points: less is better.",
         "At random": "the same if confidence told nothing.",
-        "Surest 25 %": "mean loss of the surest quarter of the answers, then of half, of three quarters and of all.",
-        "Least confidence": "below it refusing loses less than answering.",
+        "Surest 25 %": "mean loss where the surest quarter of all questions is answered, then half, three quarters, "
+        "and as many as the arm answers; empty where it answers fewer.",
+        "Least confidence": "below it refusing loses less than answering: what answer.min_confidence could be set to. "
+        "None: refusing everything would lose least.",
         "Gain": "what refusing below it adds to reliability, in points, on documents that did not choose it.",
     }
     note = (
         "If an arm answered only the questions of which it is surest, how much of what it says would be wrong? The "
-        f"loss of an answer is 100 less its {F1.label}; where a curve falls to the left, confidence is worth something."
+        f"loss of an answer is 100 less its {F1.label}, and 100 where nothing answers the question; where a curve "
+        "falls to the left, confidence is worth something."
     )
     return Section("risk-coverage", "Knowing when to refuse", note, [chart, Grid("Arm", columns, rows), Words(words)])
 

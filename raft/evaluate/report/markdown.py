@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import singledispatch
 
@@ -14,17 +15,19 @@ from raft.evaluate.report.blocks import (
     Grid,
     Lines,
     Listing,
-    Point,
     Section,
     Split,
     Splits,
     Words,
+    number_text,
 )
 
 # As many rows of a long table as are read through in a terminal; a corpus may have thousands of documents.
 _ROWS = 20
 # A curve over more places than this is told by its ends: its table would be as long as the evaluation.
 _PLACES = 12
+# What would end a cell, or begin markup in it; the bold of a difference is set by whoever made the cell.
+_MARKS = re.compile(r"[\\|<`]")
 
 
 def section_markdown(section: Section) -> str:
@@ -34,8 +37,8 @@ def section_markdown(section: Section) -> str:
 
 
 def table_markdown(rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first row is the heading."""
-    lines = ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows]
+    """A table whose first row is the heading. What documents say, and names of files, are no Markdown."""
+    lines = ["| " + " | ".join(_MARKS.sub(r"\\\g<0>", " ".join(cell.split())) for cell in row) + " |" for row in rows]
     return "\n".join([lines[0], "| --- " * len(rows[0]) + "|", *lines[1:]])
 
 
@@ -96,17 +99,10 @@ def _split(one: Split) -> str:
 def _(block: Lines) -> Iterator[str]:
     yield f"### {block.title}"
     if len(block.columns) > _PLACES:
-        yield f"{block.summary}."
+        yield f"{block.summary[:1].upper()}{block.summary[1:]}."
         return
-    found = [{point.x: point for point in points} for points in block.series.values()]
-    rows = [(f"{x:g}", *(_point(points[x]) if x in points else "" for points in found)) for x in block.columns]
+    rows = [(number_text(x), *(block.text(name, x) for name in block.series)) for x in block.columns]
     yield table_markdown([(block.x.label, *block.series), *rows])
-
-
-def _point(point: Point) -> str:
-    if point.low is None or point.high is None:
-        return f"{point.y:.4g}"
-    return f"{point.y:.1f} ({point.low:.1f} to {point.high:.1f})"
 
 
 @rendered.register

@@ -14,7 +14,7 @@ from raft.artifacts import versions
 from raft.evaluate.details import by_document
 from raft.evaluate.measures.metrics import F1
 from raft.evaluate.plan.arm_models import TunedArmModel
-from raft.evaluate.report.blocks import LEAD, Recorded
+from raft.evaluate.report.blocks import LEAD, Recorded, number_text
 from raft.evaluate.report.browse import Record, browsable
 from raft.evaluate.report.markdown import section_markdown, table_markdown
 from raft.evaluate.report.sections import outcome, sections
@@ -77,6 +77,7 @@ def report_html(summary: Summary, provenance: Provenance, record: Record) -> str
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["number"] = number_text
     headlines = _headlines(summary)
     return environment.get_template("report.html.j2").render(
         headline=headline(summary),

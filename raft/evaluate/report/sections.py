@@ -1,16 +1,16 @@
 """The sections of the report: each takes its part of what `summary.json` records, and is left out where that is absent.
 
-A new part of the summary is shown by one more function in `SECTIONS`; the templates know nothing of it.
+A new part of the summary is shown by one more function in `SECTIONS`; the renderers know nothing of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from raft.evaluate.asked_prompts import prompts
 from raft.evaluate.details import held_words
 from raft.evaluate.measures.metrics import ABSTAINED, ALL_METRICS, EXACT_MATCH, F1, LIST_METRICS, REFUSED, Metric
 from raft.evaluate.measures.outcomes import MEANINGS
+from raft.evaluate.report.asked import prompts
 from raft.evaluate.report.blocks import (
     LEAD,
     Bar,
@@ -97,23 +97,17 @@ def _comparisons(recorded: Recorded) -> Section | None:
     for metric, a, b in dict.fromkeys(key[:3] for key in found):
         cells = [found.get((metric, a, b, group)) for group in groups]
         metrics.setdefault(_label(metric), []).append((a, b, cells))
-    corrected = any("corrected" in one for comparisons in groups.values() for one in comparisons)
-    shown = (
-        "One that is coloured on the page, or bold in report.md, is shown: its interval leaves zero out, and a "
-        "permutation test over documents, whose p is corrected for all comparisons of its column (Holm), agrees."
-        if corrected
-        else "An interval that leaves zero out shows a difference; each stands for itself, so among twenty such "
-        "intervals expect one to mislead."
-    )
     note = (
-        f"Differences in points between two arms on the same questions. {shown} Where none is shown, the questions "
-        "that would settle it stand with it, and the smallest difference that these show in four of five evaluations."
+        "Differences in points between two arms on the same questions. One is shown, and stands out in colour on the "
+        "page or in bold in report.md, where its interval leaves zero out and the permutation test over documents, "
+        "corrected for all comparisons of its column (Holm), agrees. With the others stand the number of questions "
+        "that would settle them, and the smallest difference that these questions show in four of five evaluations."
     )
-    blocks: list[Block] = [Forest(list(groups), metrics), *_tests(groups), *_splits(groups, recorded["confidence"])]
+    blocks: list[Block] = [Forest(list(groups), metrics), _tests(groups), *_splits(groups, recorded["confidence"])]
     return Section("comparisons", "Every comparison", note, blocks)
 
 
-def _tests(groups: Mapping[str, Sequence[Recorded]]) -> Iterator[Listing]:
+def _tests(groups: Mapping[str, Sequence[Recorded]]) -> Listing:
     """What every difference rests on."""
     rows = [
         (
@@ -122,31 +116,26 @@ def _tests(groups: Mapping[str, Sequence[Recorded]]) -> Iterator[Listing]:
             [
                 Cell(f"{one['n']:,}"),
                 Cell(f"{one['documents']:,}"),
-                Cell(f"{one['p']:.4f}"),
-                Cell(f"{one['corrected']:.4f}"),
+                Cell(f"{one['p']:.2g}"),
+                Cell(f"{one['corrected']:.2g}"),
                 Cell("" if one["smallest"] is None else points(one["smallest"])),
                 Cell(f"{one['needed']:,}", f"{one['documents_needed']:,} documents") if one["needed"] else Cell(""),
             ],
         )
         for group, comparisons in groups.items()
         for one in comparisons
-        if "corrected" in one
     ]
-    if rows:
-        columns = ("Questions", "Documents", "p", "Corrected", "Smallest shown", "Needed")
-        yield Listing("What the differences rest on", Grid("Arms", columns, rows))
+    columns = ("Questions", "Documents", "p", "Corrected", "Smallest shown", "Needed")
+    return Listing("What the differences rest on", Grid("Arms", columns, rows))
 
 
 def outcome(comparison: Recorded) -> str:
     """Whether the first arm did better ('win'), worse ('loss'), or nothing is shown ('open')."""
-    shown = comparison.get("shown", comparison["low"] > 0 or comparison["high"] < 0)
-    return "open" if not shown else "win" if comparison["difference"] > 0 else "loss"
+    return "open" if not comparison["shown"] else "win" if comparison["difference"] > 0 else "loss"
 
 
 def _difference(one: Recorded) -> Difference:
-    notes = []
-    if "corrected" in one:
-        notes.append(f"p {one['corrected']:.2g}")
+    notes = [f"p {one['corrected']:.2g}"]
     if outcome(one) == "open" and one["needed"] is not None:
         notes.append(f"needs {one['needed']:,}")
     if outcome(one) == "open" and one["smallest"] is not None:
@@ -174,11 +163,13 @@ def _splits(groups: Mapping[str, Sequence[Recorded]], confidence: float) -> Iter
     for metric, panels in found.items():
         (_, first), *others = panels.items()
         if metric != F1.name:
-            yield Splits(f"The same for {_label(metric).lower()}", list(panels.items()), folded=True)
+            yield Splits(
+                f"Where the differences in {_label(metric).lower()} come from", list(panels.items()), folded=True
+            )
             continue
         yield Splits(f"Where the differences in {F1.label} come from", [("", first)], note, legend)
         if others:
-            yield Splits("The same, split by seen and unseen documents", others, folded=True)
+            yield Splits(f"Where they come from in {F1.label}, by seen and unseen documents", others, folded=True)
 
 
 def _split(one: Recorded, confidence: float) -> Split:
@@ -288,7 +279,7 @@ def _documents(recorded: Recorded) -> Section | None:
         "A document has few questions, so these are single observations without intervals: a place to look, no verdict."
     )
     grid = Grid("Document", arms, rows)
-    summary = f"{len(rows)} documents, those first of which {lead} knows least"
+    summary = f"{len(rows)} documents, those with the lowest {F1.label} of {lead} first"
     return Section("documents", "By document", note, [Listing(summary, grid, arms.index(lead))])
 
 
@@ -327,12 +318,13 @@ def _labels(recorded: Recorded) -> Section | None:
         row = [Cell(f"{100 * found['macro_f1']:.1f}", f"{found['n']} questions") for found in arms.values()]
         blocks.append(Grid("", list(arms), [("Macro-F1", "", row)], ", ".join(one["labels"])))
         for arm, found in arms.items():
-            answered = list(dict.fromkeys(label for counts in found["confusion"].values() for label in counts))
+            said = {label for counts in found["confusion"].values() for label in counts}
+            answered = [*(one_of for one_of in one["labels"] if one_of in said), *sorted(said - set(one["labels"]))]
             rows = [
-                (accepted, "accepted", [Cell(str(counts.get(label, 0))) for label in answered])
+                (accepted, "", [Cell(str(counts.get(label, 0))) for label in answered])
                 for accepted, counts in found["confusion"].items()
             ]
-            blocks.append(Grid("Answered", answered, rows, f"{arm}: which label was answered"))
+            blocks.append(Grid("Accepted", answered, rows, f"{arm}: what was answered to each accepted label"))
     note = "Questions that have one of a closed set of answers; F1 of each label, averaged over the labels. "
     note += held_words(recorded.get("label_constrained", {}))
     return Section("labels", "Questions with a choice of answers", note, blocks)
@@ -356,7 +348,7 @@ def _forgetting(recorded: Recorded) -> Section | None:
     shown = (F1.name, EXACT_MATCH.name, REFUSED.name)
     rows = [("base", "before", [*(interval_cell(found["before"][name], shaded=True) for name in shown), Cell("")])]
     for model, cost in found["models"].items():
-        mean, low, high = (f"{100 * cost[key]:+.1f}" for key in ("difference", "low", "high"))
+        mean, low, high = (f"{round(100 * cost[key], 1) + 0.0:+.1f}" for key in ("difference", "low", "high"))
         cells = [interval_cell(cost["after"][name], shaded=True) for name in shown]
         smallest = "" if cost["smallest"] is None else f", smallest {points(cost['smallest'])}"
         rows.append((model, "after", [*cells, Cell(mean, f"{low} to {high}, p {cost['corrected']:.2g}{smallest}")]))

@@ -56,8 +56,8 @@ class Comparison:
         """The smallest true difference that as many questions show in four of five such evaluations; None if none.
 
         The first that Holm's method calls shown has to pass the level divided by the number of comparisons, and that
-        is asked here of each, so that what is promised holds for any of them. None as well where all documents differ
-        alike, which tells nothing of how much they vary.
+        is asked here of each, so that what is promised holds for any of them. None as well where all documents
+        differ by the same amount, which says nothing of their spread.
         """
         if not self.difference.standard_error or not enough_clusters(self.difference.clusters, self._level):
             return None
@@ -120,7 +120,7 @@ class Comparison:
     @property
     def chance_words(self) -> str:
         """What a sentence adds where the correction takes back what the interval shows."""
-        return f"which may be chance among so many comparisons (Holm's p {self.corrected:.2f})"
+        return f"which may be chance among so many comparisons (Holm's p {self.corrected:.2g})"
 
 
 def interval_words(difference: Estimate, sign: int = 1) -> str:
