@@ -23,7 +23,11 @@ class JournaledModel:
     """One loaded model, its decoding, and the journal of its answers."""
 
     def __init__(self, generator: Generator, identity: str, decoding: Decoding, journal: Journal | None) -> None:
-        """identity: sha256 of the weights. journal: None for a model that keeps its answers itself."""
+        """identity: sha256 of the weights.
+
+        journal: for a generator that somebody brought along. None for those of the package, which keep their answers
+        themselves (`Calls`).
+        """
         self._generator, self._decoding, self._journal = generator, decoding, journal
         self._work = hash_json([identity, versions(), decoding.recorded])
 
@@ -88,14 +92,12 @@ class Models:
     def open(self, name: str, folder: Path | None, identity: str, decoding: Decoding) -> JournaledModel:
         """Load one; identity: sha256 of its weights. Raises ModelError where there is no such model.
 
-        The package's endpoints note each answer when it comes, so that many may be under way, and ask only for what is
-        missing, since an answer does not depend on what else is asked.
+        The package's own keep their answers as in generation: models on this machine a batch at a time, endpoints each
+        answer when it comes, so that many may be under way.
         """
         if self.load is not None:
             return JournaledModel(self.load(name, folder), identity, decoding, self.journal)
-        if is_endpoint(name):
-            return JournaledModel(load_generator(name, folder, Calls(self.journal)), identity, decoding, None)
-        return JournaledModel(load_generator(name, folder), identity, decoding, self.journal)
+        return JournaledModel(load_generator(name, folder, Calls(self.journal)), identity, decoding, None)
 
 
 def _chunks(prompts: Sequence[Prompt]) -> Iterator[list[Prompt]]:

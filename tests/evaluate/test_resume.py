@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 
 from raft.answering import journaled
+from raft.answering.journaled import Models
 from raft.errors import ArtifactError
 from raft.evaluate import Loaders, evaluate
 from raft.journal import Journal
+from raft.models.generator import Decoding
+from raft.models.local import LocalGenerator
+from raft.prompts import PromptStyle, closed_book_prompt
 
 # Three prompts a chunk: twenty chunks for the ten questions of the harbour, and many places to die.
 CHUNK = 3
@@ -136,3 +140,18 @@ def test_two_evaluations_at_once_into_one_folder_are_refused(world: Any, tmp_pat
         with pytest.raises(ArtifactError, match="in use by another process"):
             finish(tmp_path / "evaluation")
     finish(tmp_path / "evaluation")
+
+
+def test_a_model_on_this_machine_keeps_its_answers_as_in_generation(
+    tiny_chat: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = [closed_book_prompt(f"Who lit lamp {n}?", PromptStyle.CHAT) for n in range(3)]
+    name = str(tiny_chat("llama"))
+
+    def answers() -> Any:
+        with Journal(tmp_path / "journal") as journal:
+            return Models(journal).open(name, None, "id", Decoding(8)).write(prompts)
+
+    first = answers()
+    monkeypatch.setattr(LocalGenerator, "_paid", lambda *_: pytest.fail("written anew"))
+    assert answers() == first and len(first) == 3
