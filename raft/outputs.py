@@ -61,14 +61,19 @@ def parse_answer(text: str) -> ParsedAnswer:
     """Take a model's output apart; without an answer mark all that is no quote counts as the answer.
 
     Marks that are nearly in form are read as meant: see docs/scoring.md. The last one that something follows counts.
+    Quotes may stand before the answer or behind it, and the answer ends where they begin.
     """
     mark, end = _mark(text)
+    behind = ""
     if mark is not None:
+        reasoning, answer = text[: mark.start()], text[mark.end() : end].strip()
+        if (quoted := _QUOTE.search(answer)) and quoted.start():
+            answer, behind = answer[: quoted.start()], answer[quoted.start() :]
         # What stands below a blank line explains the answer.
-        reasoning, answer = text[: mark.start()], _BLANK_LINE.split(text[mark.end() : end].strip(), maxsplit=1)[0]
+        answer = _BLANK_LINE.split(answer, maxsplit=1)[0]
     else:
         reasoning, answer = text, _QUOTE.sub(" ", text)
-    quotes = tuple(quote for _, quote in parse_quotes(reasoning) if quote is not None)
+    quotes = tuple(quote for part in (reasoning, behind) for _, quote in parse_quotes(part) if quote is not None)
     answer = " ".join(_ANSWER_END.sub("", answer).split())
     # An output without an answer, or one that was cut off, is a failure of form and no refusal.
     return ParsedAnswer(reasoning.strip(), quotes, answer, reads_as_refusal(answer), mark is not None)

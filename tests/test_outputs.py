@@ -3,7 +3,7 @@
 import pytest
 
 from raft.outputs import parse_answer
-from raft.prompts import ANSWER
+from raft.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE, CitedQuote
 
 
 @pytest.mark.parametrize(
@@ -131,3 +131,16 @@ def test_a_refusal_in_other_words_is_one(answer: str) -> None:
 )
 def test_an_answer_with_a_negation_is_no_refusal(answer: str) -> None:
     assert not parse_answer(f"{ANSWER} {answer}").abstained
+
+
+def test_quotes_may_stand_behind_the_answer() -> None:
+    first, second = f"[2] {BEGIN_QUOTE} It stops at 36 bar. {END_QUOTE}", f"[1] {BEGIN_QUOTE}36 bar{END_QUOTE}"
+    parsed = parse_answer(f"<ANSWER>: 36 bar {first} {second}")
+    assert (parsed.answer, parsed.reasoning, parsed.marked) == ("36 bar", "", True)
+    assert parsed.quotes == (CitedQuote(2, "It stops at 36 bar."), CitedQuote(1, "36 bar"))
+    around = parse_answer(f"{second} <ANSWER>: 36 bar {first}")
+    assert (around.answer, [quote.number for quote in around.quotes]) == ("36 bar", [1, 2])
+    # One that was cut off is a claim all the same, and an answer that is a quote stays one.
+    assert parse_answer(f"<ANSWER>: 36 bar [2] {BEGIN_QUOTE} It stops").quotes == (CitedQuote(2, "It stops"),)
+    assert parse_answer(f"<ANSWER>: {second}").quotes == ()
+    assert parse_answer(f"<ANSWER>: The passages do not answer this. {first}").abstained

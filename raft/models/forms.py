@@ -151,8 +151,9 @@ class AnswerForm:
 
     Behind the number of a passage, at the beginning or behind a quote, a quote is opened: marks of the passages
     themselves, such as those of headings, lead a small model astray. While a quote is open, only words of the passage
-    that it names may follow. Where the output would end behind a quote without an answer, or run out of room for one,
-    it begins the answer. What has no quote is left as it is, since all of it is the answer.
+    that it names may follow, before the answer or behind it. Where the output would end behind a quote without an
+    answer, or run out of room for one, it begins the answer. What has no quote is left as it is, since all of it is the
+    answer.
     """
 
     def __init__(self, spelling: Spelling, prompt: Prompt, room: int, *, stops_at_answer: bool) -> None:
@@ -189,7 +190,6 @@ class AnswerForm:
         self._forced = self._forced[1:]
         if self._answered is not None:
             self._says = self._says or bool(self._spelling.decoded([token]).strip())
-            return
         if self._spelling.pieces is None:
             written, self._said = b"", self._spelling.decoded(self._tokens[-_TAIL:])
         else:
@@ -200,8 +200,8 @@ class AnswerForm:
             if self._quote.closed:
                 self._quote, self._read = None, len(self._said)
             return
-        if _MARK in self._said[self._read :]:
-            self._answered = len(self._tokens)
+        if self._answered is None and _MARK in self._said[self._read :]:
+            self._answered, self._read = len(self._tokens), len(self._said)
         elif self._passages and (opened := _OPENED.search(self._said, self._read)):
             self._quote, self._read, self._quoted = _Quote(self._texts(int(opened[1]))), opened.end(), True
             self._quote.follow(self._said[self._read :])
@@ -215,7 +215,7 @@ class AnswerForm:
     def hold(self, scores: torch.Tensor) -> None:
         """Give what may not come next minus infinity. scores: (vocabulary), changed in place."""
         closing, late = self._spelling.closing, len(self._tokens) >= self._latest
-        if self._answered is not None:
+        if self._answered is not None and self._quote is None:
             if self.stops_at_answer:
                 keep_only(scores, closing)
             elif not self._says:
@@ -229,6 +229,8 @@ class AnswerForm:
                 return
             # Its passage has letters that the tokenizer cannot spell, or a word that does not end: it stays open.
             self._quote, self._read = None, len(self._said)
+            if self._answered is not None:
+                return
             self.come_to_answer()
         # Before it is asked whether the output ends here: half of a mark is no place to end.
         if not late and not self._forced and (opening := self._opening()):

@@ -209,6 +209,22 @@ def test_the_number_of_a_passage_opens_a_quote_at_the_beginning_and_behind_anoth
         assert len(parsed.quotes) >= quotes and not check_citations(parsed, PASSAGES).unverified
 
 
+@given(st.integers(0, 10_000), st.integers(1, 3))
+@settings(max_examples=10, deadline=None)
+def test_a_quote_behind_the_answer_is_words_of_its_passage_too(seed: int, number: int) -> None:
+    text, _ = outputs(BYTES, 300, seed, f"{ANSWER} 36 bar [{number}] {BEGIN_QUOTE}")
+    parsed = parse_answer(text)
+    assert parsed.answer == "36 bar" and parsed.quotes[0].number == number
+    assert not check_citations(parsed, PASSAGES).unverified
+
+
+def test_behind_the_answer_an_output_may_end_and_a_number_alone_opens_no_quote() -> None:
+    for begun in (f"{ANSWER} 36 bar", f"{ANSWER} 36 bar [1]", f"{ANSWER} 36 bar [1] {BEGIN_QUOTE} 36 bar {END_QUOTE}"):
+        scores = torch.zeros(len(BYTES))
+        form_behind(begun, "It stops at 36 bar").hold(scores)
+        assert bool(scores.isfinite().all()), begun
+
+
 def test_a_number_amid_words_opens_no_quote() -> None:
     for begun in ("as [1]", "[1] says", f"[1] {BEGIN_QUOTE} The Merrow {END_QUOTE} and [2]"):
         form = form_behind(begun, "The Merrow stops at 36 bar. 2")
