@@ -97,7 +97,9 @@ class Models:
         """
         if self.load is not None:
             return JournaledModel(self.load(name, folder), identity, decoding, self.journal)
-        return JournaledModel(load_generator(name, folder, Calls(self.journal)), identity, decoding, None)
+        return JournaledModel(
+            load_generator(name, folder, Calls(self.journal, identity=identity)), identity, decoding, None
+        )
 
 
 def _chunks(prompts: Sequence[Prompt]) -> Iterator[list[Prompt]]:

@@ -54,8 +54,7 @@ class Change:
             return f"{who}: no difference shown in {label!r} ({points(difference.mean)} points, {interval})"
         sign = 1 if difference.mean > 0 else -1
         often = f"{points(abs(difference.mean))} points {'more' if sign > 0 else 'less'} often"
-        said = f"{who}: {label} {often}, {interval_words(difference, sign)}"
-        return said if self.comparison.passes_correction else f"{said}, {self.comparison.chance_words}"
+        return f"{who}: {label} {often}, {interval_words(difference, sign)}{self.comparison.doubt()}"
 
 
 @dataclass(frozen=True, slots=True)

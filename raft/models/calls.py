@@ -113,13 +113,15 @@ class Spending:
 class Calls:
     """What a generator is given for its calls; the defaults keep nothing and limit nothing.
 
-    thinking: false where a model behind an endpoint is not to think, whatever its decoding says.
+    thinking: false where a model behind an endpoint is not to think, whatever its decoding says. identity: sha256 of
+    the weights of a model on this machine, where the caller knows it; else they are read for it.
     """
 
     journal: Journal | None = None
     spending: Spending = field(default_factory=Spending)
     max_concurrency: int = MAX_CONCURRENCY
     thinking: bool = True
+    identity: str = ""
 
     def known(self, key: str, count: int = 1) -> Any | None:
         """What an earlier run wrote for the same `count` prompts, or None."""

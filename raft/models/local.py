@@ -164,7 +164,8 @@ class LocalGenerator:
         """The model `name`, changed by what `raft tune` left in the folder `adapter`: LoRA matrices or all weights."""
         identity: list[str] = []
         if calls is not None and calls.journal is not None:
-            identity = [weights_fingerprint(name), folder_fingerprint(adapter) if adapter else ""]
+            known = [calls.identity] if calls.identity else []
+            identity = known or [weights_fingerprint(name), folder_fingerprint(adapter) if adapter else ""]
         if (trained := adapter_folder(name)) and (base := adapter_base(name)):
             return cls(_with_adapter(base, trained, name), calls=calls, identity=identity)
         if adapter is None:

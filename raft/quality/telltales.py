@@ -79,7 +79,7 @@ def is_listed(question: str) -> bool:
 
 def refers_to_passage(question: str) -> bool:
     """Whether a question speaks of the passage instead of its subject."""
-    return any((_NUMBERED_TEXT.search(question), _REFERS.search(_SUBJECT.sub(" ", question))))
+    return bool(_NUMBERED_TEXT.search(question) or _REFERS.search(_SUBJECT.sub(" ", question)))
 
 
 def is_cut(text: str) -> bool:

@@ -133,9 +133,7 @@ def _verdict(name: str, source: str, compared: Comparison) -> str:
         return f"no cost of tuning {name} is shown on {about}: F1 changed by {points(change.mean)} points, {spread}"
     sign = 1 if change.mean > 0 else -1
     did = f"{'gained' if sign > 0 else 'cost'} {points(abs(change.mean))} F1 points on {about}"
-    sentence = f"tuning {name} {did}, {interval_words(change, sign)}"
-    chance = f", which may be chance among several models (Holm's p {compared.corrected:.2g})"
-    return sentence if compared.passes_correction else sentence + chance
+    return f"tuning {name} {did}, {interval_words(change, sign)}{compared.doubt('several models')}"
 
 
 def answer_rows(questions: Sequence[Question], said: Mapping[str, Sequence[Prediction]]) -> Iterator[dict[str, Any]]:

@@ -71,7 +71,7 @@ def _(block: Forest) -> Iterator[str]:
 
 
 def _difference(one: Difference) -> str:
-    mark = {"win": "**", "loss": "**"}.get(one.outcome, "")
+    mark = "" if one.outcome == "open" else "**"
     note = f", {one.note}" if one.note else ""
     return f"{mark}{one.mean:+.1f}{mark} ({one.low:+.1f} to {one.high:+.1f}){note}"
 

@@ -109,18 +109,19 @@ class Comparison:
             by = f"{loser} by {points(sign * difference.mean)} {label} points, {interval_words(difference, sign)}"
             if self.passes_correction:
                 return f"{winner} beats {by}"
-            return f"{winner} is ahead of {by}, {self.chance_words}"
+            return f"{winner} is ahead of {by}{self.doubt()}"
         opening = f"no difference shown between {a} and {b} ({points(difference.mean)} {label} points"
         if not difference.is_bounded:
             documents = "document is" if difference.clusters == 1 else "documents are"
             return f"{opening}; {difference.clusters} {documents} too few for an interval)"
         opening = f"{opening}, {interval_words(difference)})"
-        return f"{opening}; about {_rounded(self.needed)} questions would be needed" if self.needed else opening
+        needed = self.needed
+        return f"{opening}; about {_rounded(needed)} questions would be needed" if needed else opening
 
-    @property
-    def chance_words(self) -> str:
-        """What a sentence adds where the correction takes back what the interval shows."""
-        return f"which may be chance among so many comparisons (Holm's p {self.corrected:.2g})"
+    def doubt(self, among: str = "so many comparisons") -> str:
+        """What a sentence goes on with where the correction takes back what the interval shows; else nothing."""
+        doubtful = leaves_zero_out(self.difference) and not self.passes_correction
+        return f", which may be chance among {among} (Holm's p {self.corrected:.2g})" if doubtful else ""
 
 
 def interval_words(difference: Estimate, sign: int = 1) -> str:
